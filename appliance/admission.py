@@ -1,0 +1,64 @@
+"""The question that a connection's first packet asks of the policy, and the answer.
+
+Live, the kernel has answered before the packet is queued, and what is left to say is how to
+inspect it; in replay `appliance.policy` answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from appliance.events import Denial, Endpoint
+from appliance.smtp.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first packet of a flow.
+
+    Args:
+        protocol: IP protocol number.
+        source: its source address.
+        source_port: source port, 0 for a protocol without ports.
+        destination: its destination address.
+        destination_port: destination port, likewise.
+        icmp_type: ICMP type, -1 for other protocols.
+        ingress: name (nameif) of the interface it came in by, "" where unknown.
+        egress: name of the interface it will leave by, "" where unknown.
+    """
+
+    protocol: int
+    source: IPv4Address
+    source_port: int
+    destination: IPv4Address
+    destination_port: int
+    icmp_type: int = -1
+    ingress: str = ""
+    egress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the policy says to a flow's first packet.
+
+    Args:
+        client: the sender's end, with interface and mapped address.
+        server: the end addressed.
+        inbound: whether it goes from a less to a more secure interface.
+        inspection: the release to inspect its mail as; None to forward it unread.
+        denial: why it may not pass; None when it may.
+        access_list: the name of the access list that denied it, "" if none did.
+    """
+
+    client: Endpoint
+    server: Endpoint
+    inbound: bool
+    inspection: Release | None = None
+    denial: Denial | None = None
+    access_list: str = ""
+
+
+Admit: TypeAlias = Callable[[Opening], Admission]

@@ -1,0 +1,1 @@
+"""The rule file: its commands, their parsing, and the Configuration they state."""

@@ -1,0 +1,178 @@
+"""What the firewall reports: connections begun and ended, packets denied, mail that it edited.
+
+An event is a fact, not a sentence; `appliance.syslog` makes the log line of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+
+class Direction(Enum):
+    """Which way bytes go; the server is the end that the SYN was sent to."""
+
+    TO_SERVER = "to-server"
+    TO_CLIENT = "to-client"
+
+
+class Kind(Enum):
+    """What happened to an inspected connection."""
+
+    GREETING_MASKED = "greeting-masked"
+    COMMAND_BLOCKED = "command-blocked"
+    ADDRESS_EDITED = "address-edited"
+    INCONSISTENT_RETRANSMISSION = "inconsistent-retransmission"
+    UNEXPECTED_REPLY = "unexpected-reply"
+    REPLY_TO_UNSENT = "reply-to-unsent"
+    SEGMENT_DROPPED = "segment-dropped"
+    CONNECTION_DROPPED = "connection-dropped"
+    ADOPTED = "adopted"
+
+
+class Closing(Enum):
+    """How a connection ended."""
+
+    FIN = "fin"
+    RESET = "reset"
+    DROPPED = "dropped"
+    TIMEOUT = "timeout"
+    OPEN = "open"
+
+
+class Denial(Enum):
+    """Why a packet may not pass; the value is the number of the message it draws (DECISIONS 7)."""
+
+    NO_PERMIT = "106001"  # inbound, and no access list is bound to the interface
+    ACCESS_LIST = "106023"  # the interface's access list denies it
+    NO_TRANSLATION_INBOUND = "106011"  # addressed to nothing that a static translates
+    NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
+    NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
+    NO_ROUTE = "110001"  # no interface leads to the destination, or to the source
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One end of a flow.
+
+    Args:
+        interface: the firewall's name (nameif) for the side it is on, "" where unknown.
+        address: its real address.
+        port: its port, 0 for a protocol without ports.
+        mapped: the address under which the other side sees it; the real one if untranslated.
+        mapped_port: likewise.
+    """
+
+    interface: str
+    address: IPv4Address
+    port: int
+    mapped: IPv4Address
+    mapped_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A connection, as a log line names it.
+
+    Args:
+        number: counts connections from 1, as the device does.
+        client: the end that sent the SYN.
+        server: the end it was sent to.
+        inbound: whether it was opened from the less secure side.
+        inspected: the name of the release that its mail is inspected as, "" if it is not.
+    """
+
+    number: int
+    client: Endpoint
+    server: Endpoint
+    inbound: bool
+    inspected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBuilt:
+    """A connection began.
+
+    Args:
+        time: seconds since the epoch.
+        flow: the connection.
+    """
+
+    time: float
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """A connection ended.
+
+    Args:
+        time: seconds since the epoch.
+        flow: the connection.
+        closing: how it ended.
+        by_client: for a reset, whether the client sent it.
+        duration: seconds it lasted.
+        octets: bytes of TCP payload forwarded, both directions.
+    """
+
+    time: float
+    flow: Flow
+    closing: Closing
+    by_client: bool
+    duration: float
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketDenied:
+    """A packet was not let through and belongs to no connection.
+
+    Args:
+        time: seconds since the epoch.
+        reason: why.
+        protocol: IP protocol number.
+        source: where it came from.
+        destination: where it wanted to go, as addressed.
+        access_list: the name of the access list that denied it, "" if none did.
+        flags: TCP flags byte, or the ICMP type times 256 plus the code.
+    """
+
+    time: float
+    reason: Denial
+    protocol: int
+    source: Endpoint
+    destination: Endpoint
+    access_list: str = ""
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """Inspection changed, refused or noticed something in a connection.
+
+    Args:
+        time: seconds since the epoch.
+        kind: what happened.
+        flow: the connection.
+        direction: which way the bytes went.
+        offset: of the first byte concerned in the stream that its sender sent, from 0.
+        original: the bytes as they were sent (at most a line).
+        rewritten: the same bytes as they were forwarded.
+        detail: what a log line needs besides (an address, a reason).
+    """
+
+    time: float
+    kind: Kind
+    flow: Flow
+    direction: Direction
+    offset: int
+    original: bytes = b""
+    rewritten: bytes = b""
+    detail: str = ""
+
+
+Event: TypeAlias = ConnectionBuilt | ConnectionClosed | PacketDenied | Inspected
+Report: TypeAlias = Callable[[Event], None]

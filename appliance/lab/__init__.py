@@ -1,0 +1,1 @@
+"""Client, firewall and mail server in network namespaces of their own."""

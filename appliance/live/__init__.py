@@ -1,0 +1,1 @@
+"""The appliance on a running kernel: NFQUEUE, netfilter rules, workers."""

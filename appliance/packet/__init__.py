@@ -1,0 +1,1 @@
+"""Views of packet headers, and checksums."""

@@ -1,0 +1,1 @@
+"""What a Configuration means for a packet."""

@@ -1,0 +1,1 @@
+"""Captures sent through the firewall."""

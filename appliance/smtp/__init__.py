@@ -1,0 +1,1 @@
+"""What a release of PIX software does to mail."""

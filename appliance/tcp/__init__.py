@@ -1,0 +1,1 @@
+"""Streams of bytes out of segments, and back into segments."""
