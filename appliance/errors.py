@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+def printable(text: str) -> str:
+    """The text in printable ASCII and tabs, all else as escapes: fit for any terminal."""
+    return "".join(c if " " <= c <= "~" or c == "\t" else ascii(c)[1:-1] for c in text)
+
+
+class Severity(Enum):
+    """Whether a finding makes a file unusable."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Place:
 
     def __str__(self) -> str:
         parts = [self.file, str(self.line)] + ([str(self.column)] if self.column else [])
-        return ":".join(parts)
+        return printable(":".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +46,25 @@ class Finding:
         problem: what is wrong, one sentence without a final stop.
         remedy: what would be right, or "".
         text: the line as it stands in the file, for the caret.
+        severity: an error makes the file unusable, a warning does not.
     """
 
     place: Place
     problem: str
     remedy: str = ""
     text: str = ""
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        shown = f"{self.place}: {self.problem}"
+        mark = "warning: " if self.severity is Severity.WARNING else ""
+        shown = f"{self.place}: {mark}{printable(self.problem)}"
         if self.text and self.place.column:
             # Tabs are kept, so that the caret stands under its column on any terminal.
-            lead = "".join("\t" if c == "\t" else " " for c in self.text[: self.place.column - 1])
-            shown += f"\n    {self.text}\n    {lead}^"
+            before = printable(self.text[: self.place.column - 1])
+            lead = "".join("\t" if c == "\t" else " " for c in before)
+            shown += f"\n    {printable(self.text)}\n    {lead}^"
         if self.remedy:
-            shown += f"\n    {self.remedy}"
+            shown += f"\n    {printable(self.remedy)}"
         return shown
 
 

@@ -46,11 +46,15 @@ class Closing(Enum):
 class Denial(Enum):
     """Why a packet may not pass; the value is the number of the message it draws (DECISIONS 7)."""
 
-    NO_PERMIT = "106001"  # inbound, and no access list is bound to the interface
+    NO_PERMIT = "106001"  # inbound TCP, no access list bound to the interface, no conduit permits
+    NO_PERMIT_UDP = "106006"  # likewise
+    NO_PERMIT_OTHER = "106010"  # likewise, neither TCP nor UDP nor ICMP
+    NO_PERMIT_ICMP = "106014"  # likewise
     ACCESS_LIST = "106023"  # the interface's access list denies it
     NO_TRANSLATION_INBOUND = "106011"  # addressed to nothing that a static translates
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
+    OWN_ADDRESS = "710005"  # addressed to the firewall itself, which forwards nothing of it
     NO_ROUTE = "110001"  # no interface leads to the destination, or to the source
 
 

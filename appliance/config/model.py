@@ -1,11 +1,12 @@
 """The configuration that a rule file states: frozen, one class per thing that a command sets.
 
-Nothing here says what the configuration means for a packet; `appliance.policy` does.
+Nothing here says what the configuration means for a packet; `appliance.policy` does. Two of a
+kind are equal when they say the same, wherever they stand.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 
@@ -75,7 +76,7 @@ class Interface:
     address: IPv4Address | None
     network: IPv4Network | None
     shutdown: bool
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Name:
 
     address: IPv4Address
     name: str
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Static:
     embryonic_limit: int
     norandomseq: bool
     dns: bool
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Rule:
     destination: IPv4Network
     destination_ports: Ports | None
     icmp_type: int | None
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class AccessGroup:
 
     access_list: str
     interface: str
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Route:
     network: IPv4Network
     gateway: IPv4Address
     metric: int
-    place: Place
+    place: Place = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""The configuration while its commands are being read, one by one, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TypeAlias
+
+from appliance.config.model import AccessGroup, Name, Route, Rule, Static, Version
+from appliance.errors import Finding, Place, Severity
+
+DEFAULT_SMTP_PORTS = ((25, 25),)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A place that refers to something by its name.
+
+    Args:
+        name: the name.
+        place: where the name stands.
+    """
+
+    name: str
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceName:
+    """`nameif` of one hardware interface."""
+
+    hardware: str
+    level: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """`ip address` of one interface; no address where the device would ask for one (DHCP)."""
+
+    address: IPv4Interface | None
+    use: Use
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of an access list, or a conduit.
+
+    Args:
+        rule: its meaning, None for a remark.
+        remark: its text, if it is a remark.
+        source_interface: the interface whose own address the source is, if written so; the
+            rule has 0.0.0.0/32 there until that address is known.
+        destination_interface: likewise.
+    """
+
+    rule: Rule | None
+    remark: str = ""
+    source_interface: Use | None = None
+    destination_interface: Use | None = None
+
+
+Claim: TypeAlias = tuple[str, IPv4Network | None, int | None, int]
+"""What belongs to one static only: mapped interface, network, protocol and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticEntry:
+    """A `static`, and the interfaces it names."""
+
+    static: Static
+    real_use: Use
+    mapped_use: Use
+
+
+@dataclass(slots=True)
+class Draft:
+    """All that the commands read so far have said; handlers change it, `freeze` ends it.
+
+    `missing` has the commands met that are not implemented: what therefore does not happen, and
+    where they stand.
+    """
+
+    hostname: str = "pixfirewall"
+    version: Version | None = None
+    names_enabled: bool = True
+    names: dict[str, Name] = field(default_factory=dict)
+    interface_names: dict[str, InterfaceName] = field(default_factory=dict)
+    shutdowns: dict[str, tuple[bool, Place]] = field(default_factory=dict)
+    addresses: dict[str, InterfaceAddress] = field(default_factory=dict)
+    statics: dict[Claim, StaticEntry] = field(default_factory=dict)
+    access_lists: dict[str, list[Entry]] = field(default_factory=dict)
+    access_groups: dict[str, tuple[AccessGroup, Use, Use]] = field(default_factory=dict)
+    conduits: list[Entry] = field(default_factory=list)
+    smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
+    routes: list[tuple[Route, Use]] = field(default_factory=list)
+    logging_on: bool = False
+    logging_levels: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, tuple[str, list[Place]]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def usable_names(self) -> dict[str, IPv4Address]:
+        """The names that may stand for addresses."""
+        return {n.name: n.address for n in self.names.values()} if self.names_enabled else {}
+
+    def warn(self, place: Place, problem: str, remedy: str) -> None:
+        """Note what the user must know, though the file is usable."""
+        self.findings.append(Finding(place, problem, remedy, severity=Severity.WARNING))
+
+    def refuse(self, place: Place, problem: str, remedy: str) -> None:
+        """Note an error that is seen only at the end."""
+        self.findings.append(Finding(place, problem, remedy))

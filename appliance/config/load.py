@@ -1,0 +1,206 @@
+"""Rule files read: text in, a configuration and everything that is wrong with it out."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance.config.command import Command, State
+from appliance.config.draft import Draft
+from appliance.config.freeze import freeze
+from appliance.config.grammar import Arguments, Cursor, finish
+from appliance.config.line import Line, Refusal
+from appliance.config.model import Configuration
+from appliance.config.table import TABLE
+from appliance.errors import (
+    Finding,
+    FindingsError,
+    PixguardError,
+    Place,
+    Severity,
+    printable,
+)
+
+MAX_LINE = 1000
+"""Characters of a line; a device's own lines are some 500 at most, a longer one is no command."""
+
+TERMINAL_WIDTH = 80
+"""Where a device wraps what it prints, in the middle of a word if need be."""
+
+# What a terminal shows around a configuration that was copied from it.
+_DECORATION = frozenset({"Building configuration...", "[OK]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A rule file that has been read.
+
+    Args:
+        configuration: what it states, None if anything is wrong with it.
+        findings: errors and warnings, in the order of the file.
+        commands: how many commands it has.
+    """
+
+    configuration: Configuration | None
+    findings: tuple[Finding, ...]
+    commands: int
+
+
+class _Reader:
+    """Reads lines, one after the other, into a draft."""
+
+    def __init__(self, lines: list[str], file: str) -> None:
+        self.lines = lines
+        self.file = file
+        self.draft = Draft()
+        self.commands = 0
+        self.shown: dict[int, str] = {}
+
+    def read(self) -> None:
+        """Read all lines."""
+        ended = False
+        for number, text in enumerate(self.lines, start=1):
+            stripped = text.strip()
+            if not stripped or stripped in _DECORATION:
+                continue
+            place = Place(self.file, number, len(text) - len(text.lstrip()) + 1)
+            if ended:
+                self.draft.warn(place, "this is after `: end` and is not read", "")
+                self.shown[number] = ""
+                return
+            if stripped.startswith((":", "!")):
+                ended = stripped[1:].split() == ["end"] and stripped[0] == ":"
+            elif not stripped.lower().startswith("cryptochecksum:"):
+                self.commands += 1
+                self._command(text, place)
+
+    def _command(self, text: str, place: Place) -> None:
+        line = Line.split(text)
+        command = None
+        cursor = Cursor(line, self.draft.usable_names())
+        self.shown[place.line] = text
+        try:
+            if len(text) > MAX_LINE:
+                raise Refusal(0, f"the line is longer than {MAX_LINE} characters", "shorten it")
+            undo = line.tokens[0].text.lower() == "no"
+            if undo:
+                cursor.advance()
+            start = cursor.position
+            command = TABLE.find(cursor)
+            self.shown[place.line] = _shown(cursor, command)
+            if command.state is State.DONE:
+                _check_characters(text)
+            self._run(command, cursor, Arguments(place), line.tokens[start].column if undo else 0)
+        except Refusal as refusal:
+            self.shown[place.line] = _shown(cursor, command)
+            remedy = refusal.remedy
+            if command is None and self._may_be_wrapped(place.line):
+                remedy = (
+                    f"the line before is {TERMINAL_WIDTH} characters long: if a terminal wrapped "
+                    f"it, make one line of the two; otherwise: {remedy}"
+                )
+            self.draft.refuse(Place(self.file, place.line, refusal.column), refusal.problem, remedy)
+
+    def _run(self, command: Command, cursor: Cursor, arguments: Arguments, undo: int) -> None:
+        if not undo:
+            command.form.parse(cursor, arguments)
+            finish(cursor, command.usage())
+            command.enter(self.draft, arguments)
+            return
+        if command.undo is None:
+            raise Refusal(undo, f"`{command.words}` has no `no` form", f"usage: {command.usage()}")
+        form = command.form if command.undo_form is None else command.undo_form
+        form.parse(cursor, arguments)
+        finish(cursor, f"no {command.words} {form.usage()}".rstrip())
+        command.undo(self.draft, arguments)
+
+    def _may_be_wrapped(self, number: int) -> bool:
+        return number > 1 and len(self.lines[number - 2]) == TERMINAL_WIDTH
+
+
+def _check_characters(text: str) -> None:
+    """Refuse a line that holds what no device prints and no eye sees."""
+    for column, character in enumerate(text, start=1):
+        if character != "\t" and not character.isprintable():
+            name = unicodedata.name(character, f"control character {ord(character):#04x}")
+            raise Refusal(column, f"the line contains {name.lower()}", "remove it")
+
+
+def _shown(cursor: Cursor, command: Command | None) -> str:
+    """As much of a line as may be shown: only commands that are done never carry secrets."""
+    text, tokens = cursor.line.text, cursor.line.tokens
+    if command is not None:
+        return text if command.state is State.DONE else ""
+    last = min(cursor.position, len(tokens) - 1)
+    return text[: tokens[last].end - 1] + (" ..." if last < len(tokens) - 1 else "")
+
+
+def read_rules(text: str, file: str) -> Reading:
+    """Read the text of a rule file.
+
+    Args:
+        text: the whole file.
+        file: its name, for the findings.
+    """
+    # Not splitlines(): a form feed or a NEL ends no line on the device either.
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    reader = _Reader(lines, file)
+    reader.read()
+    configuration = freeze(reader.draft)
+    findings = tuple(
+        replace(finding, text=reader.shown[finding.place.line])
+        for finding in sorted(reader.draft.findings, key=lambda f: f.place.line)
+    )
+    usable = all(finding.severity is Severity.WARNING for finding in findings)
+    return Reading(configuration if usable else None, findings, reader.commands)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, in UTF-8 or, where it is none, in Latin-1.
+
+    Raises:
+        PixguardError: the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise PixguardError(f"{printable(str(path))}: {reason}") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def parse_configuration(text: str, file: str) -> tuple[Configuration | None, tuple[Finding, ...]]:
+    """Parse the text of a rule file.
+
+    Args:
+        text: the whole file.
+        file: its name, for the findings.
+
+    Returns:
+        the configuration, None if there is an error; and all errors and warnings.
+    """
+    reading = read_rules(text, file)
+    return reading.configuration, reading.findings
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Load a rule file; its warnings go to standard error, since it is used in spite of them.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FindingsError: it has errors.
+        PixguardError: it cannot be read.
+    """
+    configuration, findings = parse_configuration(read_text(path), str(path))
+    if configuration is None:
+        raise FindingsError(findings)
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    return configuration

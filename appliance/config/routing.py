@@ -1,0 +1,78 @@
+"""Routes: `route`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+
+from appliance.config.command import Command, unimplemented
+from appliance.config.draft import Draft, Use
+from appliance.config.grammar import Argument, Arguments, Options, Sequence
+from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Integer
+from appliance.config.model import Route
+
+
+def _route(arguments: Arguments) -> Route:
+    address = arguments.need("address", IPv4Address)
+    network = IPv4Network((address, arguments.need("netmask", int)), strict=False)
+    return Route(
+        interface=arguments.need("interface", str),
+        network=network,
+        gateway=arguments.get("gateway", IPv4Address) or IPv4Address(0),
+        metric=arguments.get("metric", int) or 1,
+        place=arguments.place,
+    )
+
+
+def _enter_route(draft: Draft, arguments: Arguments) -> None:
+    route = _route(arguments)
+    if int(route.gateway) == 0 or route.gateway.is_multicast:
+        raise arguments.refusal(
+            "gateway", f"{route.gateway} cannot be a gateway", "expected: the address of a router"
+        )
+    written = arguments.need("address", IPv4Address)
+    if written != route.network.network_address:
+        draft.warn(
+            arguments.where("address"),
+            f"{written} has host bits under its netmask",
+            f"it is read as the network {route.network.with_netmask.replace('/', ' ')}",
+        )
+    if any(other == route for other, _ in draft.routes):
+        draft.warn(arguments.place, "this route exists already", "it changes nothing")
+        return
+    draft.routes.append((route, Use(route.interface, arguments.where("interface"))))
+
+
+def _undo_route(draft: Draft, arguments: Arguments) -> None:
+    wanted = _route(arguments)
+    any_gateway = arguments.get("gateway", IPv4Address) is None
+
+    def key(route: Route) -> Route:
+        gateway = wanted.gateway if any_gateway else route.gateway
+        return replace(route, gateway=gateway, metric=1)
+
+    kept = [(r, use) for r, use in draft.routes if key(r) != key(wanted)]
+    if len(kept) == len(draft.routes):
+        raise arguments.refusal("", "there is no such route", "remove what is defined above")
+    draft.routes = kept
+
+
+_NETWORK = (
+    Argument("interface", INTERFACE),
+    Argument("address", ADDRESS),
+    Argument("netmask", NETMASK),
+)
+_METRIC = Options(Argument("metric", Integer(1, 255, "METRIC")))
+
+COMMANDS = (
+    Command(
+        "route",
+        "the way to a network",
+        _enter_route,
+        Sequence(*_NETWORK, Argument("gateway", ADDRESS), _METRIC),
+        _undo_route,
+        Sequence(*_NETWORK, Options(Sequence(Argument("gateway", ADDRESS), _METRIC))),
+    ),
+    unimplemented("rip", "learn or announce routes", "no route is learnt or announced"),
+    unimplemented("router", "learn or announce routes", "no route is learnt or announced"),
+)

@@ -1,0 +1,179 @@
+"""Translations: `static`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+
+from appliance.config.command import Command, unimplemented
+from appliance.config.draft import Claim, Draft, StaticEntry, Use
+from appliance.config.grammar import (
+    ANYTHING,
+    Argument,
+    Arguments,
+    Keyword,
+    OneOf,
+    Options,
+    Piece,
+    Sequence,
+)
+from appliance.config.interfaces import class_prefix
+from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
+from appliance.config.model import Static
+
+_LIMIT = 65535
+
+
+def _pair(draft: Draft, arguments: Arguments) -> tuple[Use, Use]:
+    place = arguments.where("pair")
+    pair = arguments.get("pair", tuple)
+    if pair:
+        real, mapped = (
+            Use(name, replace(place, column=place.column + offset)) for name, offset in pair
+        )
+        return real, mapped
+    # Older releases leave the pair out where there is only one way to fill it in.
+    by_level = sorted(draft.interface_names, key=lambda name: draft.interface_names[name].level)
+    if len(by_level) != 2:
+        raise arguments.refusal(
+            "",
+            f"which interfaces are meant is not clear: there are {len(by_level)}",
+            "write (REAL_INTERFACE,MAPPED_INTERFACE) after `static`, "
+            "or name two interfaces with `nameif` before it",
+        )
+    return Use(by_level[1], place), Use(by_level[0], place)
+
+
+def _prefix(arguments: Arguments, real: IPv4Address, mapped: IPv4Address | None) -> int:
+    """The prefix length of a static, as its netmask says or as its addresses' class says."""
+    addresses = [("real", real)] + ([("mapped", mapped)] if mapped is not None else [])
+    given = arguments.get("netmask", int)
+    if given is None:
+        prefix = class_prefix(addresses[-1][1])
+        is_network = all(int(a) << prefix & 0xFFFFFFFF == 0 for _, a in addresses)
+        return prefix if is_network and mapped is not None else 32
+    for key, address in addresses:
+        if int(address) << given & 0xFFFFFFFF:
+            network = IPv4Network((address, given), strict=False)
+            raise arguments.refusal(
+                key,
+                f"{address} is not the address of a network under {network.netmask}",
+                f"write {network.network_address} for the network, "
+                "or netmask 255.255.255.255 for the host",
+            )
+    return given
+
+
+def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
+    real_use, mapped_use = _pair(draft, arguments)
+    real = arguments.need("real", IPv4Address)
+    mapped = arguments.get("mapped", IPv4Address)
+    prefix = _prefix(arguments, real, mapped)
+    protocol = arguments.get("protocol", int)
+    if prefix != 32 and (protocol is not None or mapped is None):
+        raise arguments.refusal(
+            "netmask",
+            "only one host can be translated to an interface's address or by its port",
+            "write netmask 255.255.255.255",
+        )
+    for key, address in (("real", real), ("mapped", mapped)):
+        if address is not None and (int(address) == 0 or address.is_multicast):
+            raise arguments.refusal(
+                key, f"{address} cannot be translated", "expected: the address of a host or network"
+            )
+    static = Static(
+        real_interface=real_use.name,
+        mapped_interface=mapped_use.name,
+        real=IPv4Network((real, prefix)),
+        mapped=None if mapped is None else IPv4Network((mapped, prefix)),
+        protocol=protocol,
+        real_port=arguments.get("real_port", int) or 0,
+        mapped_port=arguments.get("mapped_port", int) or 0,
+        max_connections=arguments.get("max_connections", int) or 0,
+        embryonic_limit=arguments.get("embryonic_limit", int) or 0,
+        norandomseq=arguments.get("norandomseq", bool) or False,
+        dns=arguments.get("dns", bool) or False,
+        place=arguments.place,
+    )
+    return StaticEntry(static, real_use, mapped_use)
+
+
+def _enter_static(draft: Draft, arguments: Arguments) -> None:
+    if arguments.get("access_list", bool):
+        draft.warn(
+            arguments.where("access_list"),
+            "`static` with an access list (policy NAT) is not implemented",
+            "nothing is translated by it",
+        )
+        return
+    entry = _static(draft, arguments)
+    other = draft.statics.setdefault(_claim(entry), entry)
+    if other is not entry:
+        same = other.static == entry.static
+        raise arguments.refusal(
+            "",
+            ("duplicate of" if same else "mapped-address conflict with")
+            + f" existing static (line {other.static.place.line})",
+            "each mapped address, or port of it, belongs to one static",
+        )
+
+
+def _claim(entry: StaticEntry) -> Claim:
+    static = entry.static
+    return (static.mapped_interface, static.mapped, static.protocol, static.mapped_port)
+
+
+def _undo_static(draft: Draft, arguments: Arguments) -> None:
+    if arguments.get("access_list", bool):
+        return
+    if draft.statics.pop(_claim(_static(draft, arguments)), None) is None:
+        raise arguments.refusal("", "there is no such static", "remove what is defined above")
+
+
+def _mapped() -> OneOf:
+    return OneOf(Keyword("interface", "interface"), Argument("mapped", ADDRESS))
+
+
+def _real(*port: Piece) -> OneOf:
+    return OneOf(
+        Sequence(Keyword("access-list", "access_list"), ANYTHING),
+        Sequence(
+            Argument("real", ADDRESS),
+            *port,
+            Options(
+                Keyword("dns", "dns"),
+                Sequence(Keyword("netmask"), Argument("netmask", NETMASK)),
+                Sequence(
+                    Argument("max_connections", Integer(0, _LIMIT, "MAX_CONNECTIONS")),
+                    Options(Argument("embryonic_limit", Integer(0, _LIMIT, "EMBRYONIC_LIMIT"))),
+                ),
+                Keyword("norandomseq", "norandomseq"),
+            ),
+        ),
+    )
+
+
+def _port_form(protocol: str, number: int) -> Sequence:
+    return Sequence(
+        Keyword(protocol, "protocol", number),
+        _mapped(),
+        Argument("mapped_port", Port(protocol)),
+        _real(Argument("real_port", Port(protocol))),
+    )
+
+
+COMMANDS = (
+    Command(
+        "static",
+        "translate an address, a network or a port to another, both ways",
+        _enter_static,
+        Sequence(
+            Options(Argument("pair", InterfacePair())),
+            OneOf(_port_form("tcp", 6), _port_form("udp", 17), Sequence(_mapped(), _real())),
+        ),
+        _undo_static,
+    ),
+    unimplemented("nat", "translate inside addresses", "nothing is translated by it"),
+    unimplemented("global", "addresses to translate to", "nothing is translated to them"),
+    unimplemented("alias", "translate overlapping addresses", "nothing is translated by it"),
+)

@@ -1,0 +1,182 @@
+"""A TCP segment in an IPv4 packet: its fields read once, at fixed offsets (RFC 791, RFC 793)."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from appliance.packet.checksum import TCP, header_checksum, tcp_checksum
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+PSH = 0x08
+ACK = 0x10
+URG = 0x20
+
+_IPV4 = Struct("!BxHxxHxBxxII")  # version/length, total, fragment, protocol, addresses
+_TCP = Struct("!HHIIBBH")  # ports, sequence, acknowledgement, offset, flags, window
+_WORD = Struct("!H")
+_LONG = Struct("!I")
+
+_END_OF_OPTIONS = 0
+_NO_OPERATION = 1
+_WINDOW_SCALE = 3
+_TIMESTAMPS = 8
+_FAST_OPEN = (34, 254)  # RFC 7413; 254 is its experimental number
+
+
+class Segment:
+    """The fields of a TCP segment that the firewall looks at, host order.
+
+    Attributes:
+        packet: the IPv4 packet it came in.
+        source, destination: addresses as integers.
+        source_port, destination_port: ports.
+        sequence, acknowledgement: numbers as they stand in the header, modulo 2**32.
+        flags: the flags byte.
+        window: the window field, unscaled.
+        header_length: bytes of the IPv4 header.
+        payload_at: where the payload begins in `packet`.
+        end: where the payload ends in `packet` (link-layer padding may follow).
+    """
+
+    __slots__ = (
+        "acknowledgement",
+        "destination",
+        "destination_port",
+        "end",
+        "flags",
+        "header_length",
+        "packet",
+        "payload_at",
+        "sequence",
+        "source",
+        "source_port",
+        "window",
+    )
+
+    def __init__(self, packet: bytes) -> None:
+        """Read the headers.
+
+        Args:
+            packet: an IPv4 packet with a TCP header, from the IPv4 header on.
+
+        Raises:
+            ValueError: the headers are not whole, or it is no unfragmented IPv4 TCP packet.
+        """
+        if len(packet) < 40:
+            raise ValueError("too short for IPv4 and TCP headers")
+        (first, total, fragment, protocol, self.source, self.destination) = _IPV4.unpack_from(
+            packet
+        )
+        self.header_length = header_length = (first & 0x0F) * 4
+        # A total length of 0 is a packet that the network card was to cut up (TSO).
+        self.end = end = total or len(packet)
+        if first >> 4 != 4 or header_length < 20 or not header_length + 20 <= end <= len(packet):
+            raise ValueError("IPv4 header lengths do not fit the packet")
+        if protocol != TCP:
+            raise ValueError(f"protocol {protocol} is not TCP")
+        if fragment & 0x3FFF:
+            raise ValueError("a fragment")
+        (
+            self.source_port,
+            self.destination_port,
+            self.sequence,
+            self.acknowledgement,
+            offset,
+            self.flags,
+            self.window,
+        ) = _TCP.unpack_from(packet, header_length)
+        self.payload_at = header_length + (offset >> 4) * 4
+        if not header_length + 20 <= self.payload_at <= end:
+            raise ValueError("TCP header length does not fit the packet")
+        self.packet = packet
+
+    def options(self) -> list[tuple[int, int, int]]:
+        """The TCP options as (kind, where the option begins, its length in bytes).
+
+        Padding is left out; options that do not fit the header end the list.
+        """
+        found = []
+        at = self.header_length + 20
+        while at < self.payload_at:
+            kind = self.packet[at]
+            if kind == _END_OF_OPTIONS:
+                break
+            if kind == _NO_OPERATION:
+                at += 1
+                continue
+            length = self.packet[at + 1] if at + 1 < self.payload_at else 0
+            if length < 2 or at + length > self.payload_at:
+                break
+            found.append((kind, at, length))
+            at += length
+        return found
+
+    def window_scale(self) -> int | None:
+        """The shift of the window scale option, at most 14 (RFC 7323, section 2.3), or None."""
+        for kind, at, length in self.options():
+            if kind == _WINDOW_SCALE and length == 3:
+                return min(self.packet[at + 2], 14)
+        return None
+
+    def fast_open(self) -> bool:
+        """Whether it carries a fast-open option (RFC 7413)."""
+        return any(kind in _FAST_OPEN for kind, _, _ in self.options())
+
+    def timestamp_at(self) -> int | None:
+        """Where the timestamp value stands in the packet (RFC 7323, section 3.2), or None."""
+        for kind, at, length in self.options():
+            if kind == _TIMESTAMPS and length == 10:
+                return at + 2
+        return None
+
+    def timestamp(self) -> int | None:
+        """The timestamp value that the sender put in, or None."""
+        at = self.timestamp_at()
+        return None if at is None else int(_LONG.unpack_from(self.packet, at)[0])
+
+
+def edit(
+    segment: Segment,
+    payload: bytes | None = None,
+    *,
+    sequence: int | None = None,
+    acknowledgement: int | None = None,
+    flags: int | None = None,
+    timestamp: int | None = None,
+    fast_open: bool = True,
+) -> bytes:
+    """The segment's packet with some of it changed, and right checksums.
+
+    Args:
+        segment: the segment as it came.
+        payload: bytes to carry in place of its own.
+        sequence: sequence number to put in.
+        acknowledgement: acknowledgement number to put in.
+        flags: flags byte to put in; without URG the urgent pointer is zeroed too.
+        timestamp: timestamp value to put in, where the segment has the option.
+        fast_open: False overwrites a fast-open option with padding.
+    """
+    packet = bytearray(segment.packet[: segment.payload_at])
+    packet += segment.packet[segment.payload_at : segment.end] if payload is None else payload
+    at = segment.header_length
+    if sequence is not None:
+        _LONG.pack_into(packet, at + 4, sequence)
+    if acknowledgement is not None:
+        _LONG.pack_into(packet, at + 8, acknowledgement)
+    if flags is not None:
+        packet[at + 13] = flags
+        if not flags & URG:
+            _WORD.pack_into(packet, at + 18, 0)
+    if timestamp is not None and (stamp_at := segment.timestamp_at()) is not None:
+        _LONG.pack_into(packet, stamp_at, timestamp)
+    if not fast_open:
+        for kind, option_at, length in segment.options():
+            if kind in _FAST_OPEN:
+                packet[option_at : option_at + length] = bytes((_NO_OPERATION,)) * length
+    if len(packet) != segment.end:
+        _WORD.pack_into(packet, 2, len(packet))
+        _WORD.pack_into(packet, 10, header_checksum(packet, at))
+    _WORD.pack_into(packet, at + 16, tcp_checksum(packet, at, len(packet)))
+    return bytes(packet)

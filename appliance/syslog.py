@@ -1,0 +1,179 @@
+"""The log line that an event draws, as the device words it.
+
+Texts and severities: docs/evidence.md, after the vendor's message guide and lines that people
+published.
+"""
+
+from __future__ import annotations
+
+from appliance.events import (
+    Closing,
+    ConnectionBuilt,
+    ConnectionClosed,
+    Denial,
+    Endpoint,
+    Event,
+    Flow,
+    Inspected,
+    Kind,
+    PacketDenied,
+)
+from appliance.smtp.release import ConnectionMessages, Release
+
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
+
+_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
+"""Names of the TCP flags, lowest bit first (RFC 793, section 3.1)."""
+
+_REASONS = {
+    Closing.FIN: "TCP FINs",
+    Closing.TIMEOUT: "Conn-timeout",
+    Closing.DROPPED: "Deny",
+}
+
+
+class Syslog:
+    """Words events as one device would.
+
+    Args:
+        product: "PIX" or "ASA", the name in front of each message.
+        release: the release imitated.
+    """
+
+    def __init__(self, product: str, release: Release) -> None:
+        self._product = product
+        self._release = release
+
+    def message(self, event: Event) -> str | None:
+        """The log line for an event, without time or newline; None if it draws none."""
+        match event:
+            case ConnectionBuilt():
+                body = self._built(event)
+            case ConnectionClosed(closing=Closing.OPEN):
+                return None
+            case ConnectionClosed():
+                body = self._closed(event)
+            case PacketDenied():
+                body = _denied(event)
+            case Inspected(kind=Kind.ADDRESS_EDITED):
+                body = _address_edited(event)
+            case _:
+                return None
+        return f"%{self._product}-{body}"
+
+    def _built(self, event: ConnectionBuilt) -> str:
+        flow = event.flow
+        way = "inbound" if flow.inbound else "outbound"
+        if self._release.connection_messages is ConnectionMessages.FGL_ADDRESSES:
+            return f"6-302001: Built {way} TCP connection {flow.number} for {_fgl(flow)}"
+        outer, inner = _sides(flow)
+        return (
+            f"6-302013: Built {way} TCP connection {flow.number} "
+            f"for {_named(outer)} ({outer.mapped}/{outer.mapped_port}) "
+            f"to {_named(inner)} ({inner.mapped}/{inner.mapped_port})"
+        )
+
+    def _closed(self, event: ConnectionClosed) -> str:
+        flow = event.flow
+        if event.closing is Closing.RESET:
+            # I and O tell which side reset: the inner, more secure one or the outer.
+            reason = "Reset-O" if event.by_client == flow.inbound else "Reset-I"
+        else:
+            reason = _REASONS[event.closing]
+        minutes, seconds = divmod(int(event.duration), 60)
+        hours, minutes = divmod(minutes, 60)
+        lasted = f"duration {hours}:{minutes:02}:{seconds:02} bytes {event.octets}"
+        if self._release.connection_messages is ConnectionMessages.FGL_ADDRESSES:
+            return (
+                f"6-302002: Teardown TCP connection {flow.number} {_fgl(flow)} {lasted} ({reason})"
+            )
+        outer, inner = _sides(flow)
+        return (
+            f"6-302014: Teardown TCP connection {flow.number} "
+            f"for {_named(outer)} to {_named(inner)} {lasted} {reason}"
+        )
+
+
+def _sides(flow: Flow) -> tuple[Endpoint, Endpoint]:
+    """The less and the more secure end: the order in which a message names them."""
+    return (flow.client, flow.server) if flow.inbound else (flow.server, flow.client)
+
+
+def _named(end: Endpoint) -> str:
+    return f"{end.interface}:{end.address}/{end.port}"
+
+
+def _fgl(flow: Flow) -> str:
+    """Foreign, global and local address: the outer end, and the inner one mapped and real."""
+    outer, inner = _sides(flow)
+    return (
+        f"faddr {outer.mapped}/{outer.mapped_port} "
+        f"gaddr {inner.mapped}/{inner.mapped_port} laddr {inner.address}/{inner.port}"
+    )
+
+
+def flag_names(flags: int) -> str:
+    """TCP flags as messages name them, "RST ACK".
+
+    Args:
+        flags: the flags byte of a TCP header.
+    """
+    return " ".join(name for bit, name in enumerate(_FLAGS) if flags >> bit & 1)
+
+
+def _denied(event: PacketDenied) -> str:
+    source, destination = event.source, event.destination
+    protocol = _PROTOCOLS.get(event.protocol, f"protocol {event.protocol}")
+    ends = f"{source.address}/{source.port} to {destination.address}/{destination.port}"
+    if event.protocol == 1:
+        named = (
+            f"icmp src {source.interface}:{source.address} "
+            f"dst {destination.interface}:{destination.address} "
+            f"(type {event.flags >> 8}, code {event.flags & 0xFF})"
+        )
+    elif event.protocol in (6, 17):
+        named = f"{protocol} src {_named(source)} dst {_named(destination)}"
+    else:
+        named = (
+            f"{protocol} src {source.interface}:{source.address} "
+            f"dst {destination.interface}:{destination.address}"
+        )
+    flags = flag_names(event.flags)
+    match event.reason:
+        case Denial.NO_PERMIT:
+            return (
+                f"2-106001: Inbound TCP connection denied from {ends} "
+                f"flags {flags} on interface {source.interface}"
+            )
+        case Denial.NO_PERMIT_UDP:
+            return f"2-106006: Deny inbound UDP from {ends} on interface {source.interface}"
+        case Denial.NO_PERMIT_OTHER:
+            return f"3-106010: Deny inbound {named}"
+        case Denial.NO_PERMIT_ICMP:
+            return f"3-106014: Deny inbound {named}"
+        case Denial.OWN_ADDRESS:
+            return (
+                f"7-710005: {protocol.upper()} request discarded "
+                f"from {source.address}/{source.port} to {_named(destination)}"
+            )
+        case Denial.NO_CONNECTION:
+            return (
+                f"6-106015: Deny TCP (no connection) from {ends} "
+                f"flags {flags} on interface {source.interface}"
+            )
+        case Denial.ACCESS_LIST:
+            return f'4-106023: Deny {named} by access-group "{event.access_list}"'
+        case Denial.NO_TRANSLATION_INBOUND:
+            return f"3-106011: Deny inbound (No xlate) {named}"
+        case Denial.NO_TRANSLATION:
+            return f"3-305005: No translation group found for {named}"
+        case Denial.NO_ROUTE:
+            return f"6-110001: No route to {destination.address} from {source.address}"
+
+
+def _address_edited(event: Inspected) -> str:
+    outer, inner = _sides(event.flow)
+    return (
+        f"2-108002: SMTP replaced string: out {outer.address} in {inner.address} "
+        f"data: {event.detail}"
+    )

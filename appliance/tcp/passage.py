@@ -1,0 +1,78 @@
+"""A flow that is let through unread: TCP to a port that is not inspected, or UDP."""
+
+from __future__ import annotations
+
+from appliance.events import Closing, ConnectionClosed, Flow, Report
+from appliance.packet.segment import FIN, RST, SYN, Segment
+from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE, UDP
+from appliance.verdict import FORWARD, Verdict
+
+
+class Passage:
+    """A TCP connection or UDP exchange without inspection.
+
+    Args:
+        flow: its ends.
+        now: the time of its first packet, seconds.
+        report: called when it ends.
+
+    Attributes:
+        deadline: the time, seconds, at which it has been idle too long.
+        closing: how it ended, None while it is alive.
+    """
+
+    __slots__ = ("_began", "_fins", "_octets", "_report", "closing", "deadline", "flow")
+
+    def __init__(self, flow: Flow, now: float, report: Report) -> None:
+        self.flow = flow
+        self.closing: Closing | None = None
+        self.deadline = now + EMBRYONIC
+        self._began = now
+        self._report = report
+        self._fins = {True: False, False: False}  # by whether the client sent it
+        self._octets = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more can belong to it."""
+        return self.closing is Closing.RESET
+
+    def reopened_by(self, segment: Segment) -> bool:
+        """Whether a SYN begins another connection between the same ends."""
+        return self.closing is not None
+
+    def receive(self, segment: Segment, from_client: bool, now: float) -> Verdict:
+        """Forward a TCP segment and note whether it ends the connection."""
+        self._octets += segment.end - segment.payload_at
+        if segment.flags & RST:
+            self._close(Closing.RESET, now, from_client)
+        elif segment.flags & FIN:
+            self._fins[from_client] = True
+            if all(self._fins.values()):
+                self._close(Closing.FIN, now)
+        if self.closing is None and not segment.flags & SYN:
+            self.deadline = now + (HALF_CLOSED if any(self._fins.values()) else IDLE)
+        return FORWARD
+
+    def touch(self, now: float) -> Verdict:
+        """Forward a datagram."""
+        self.deadline = now + UDP
+        return FORWARD
+
+    def expire(self, now: float) -> None:
+        """The deadline has passed."""
+        self._close(Closing.TIMEOUT, now)
+
+    def end_of_capture(self, now: float) -> None:
+        """No more packets will come."""
+        self._close(Closing.OPEN, now)
+
+    def _close(self, closing: Closing, now: float, by_client: bool = False) -> None:
+        if self.closing is None:
+            self.closing = closing
+            self.deadline = now + CLOSED
+            self._report(
+                ConnectionClosed(
+                    now, self.flow, closing, by_client, now - self._began, self._octets
+                )
+            )

@@ -1,0 +1,323 @@
+from dataclasses import replace
+
+import pytest
+
+from appliance.config.model import (
+    ANY,
+    AccessGroup,
+    AccessList,
+    Configuration,
+    Operator,
+    Ports,
+    Rule,
+)
+from appliance.errors import Place
+from tests.config.reading import error_of, findings_of, network, read, warning_of
+
+SERVER = network("203.0.113.5/32")
+SMTP = Rule(
+    permit=True,
+    protocol=6,
+    source=ANY,
+    source_ports=None,
+    destination=SERVER,
+    destination_ports=Ports(Operator.EQ, 25, 25),
+    icmp_type=None,
+    place=Place("test.conf", 5, 1),
+)
+ALL = replace(SMTP, protocol=None, destination=ANY, destination_ports=None)
+
+
+def rules(configuration: Configuration) -> tuple[Rule, ...]:
+    (access_list,) = configuration.access_lists
+    return access_list.rules
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("permit tcp any host 203.0.113.5 eq smtp", SMTP),
+        ("permit tcp any host 203.0.113.5 eq 25", SMTP),
+        ("permit 6 any host 203.0.113.5 eq SMTP ", SMTP),
+        ("extended permit tcp any host 203.0.113.5 eq smtp", SMTP),
+        ("line 1 permit tcp any host 203.0.113.5 eq smtp", SMTP),
+        ("permit tcp 0 0 203.0.113.5 255.255.255.255 eq smtp", SMTP),
+        ("permit tcp 0.0.0.0 0.0.0.0 host 203.0.113.5 eq smtp", SMTP),
+        ("deny tcp any host 203.0.113.5 eq smtp", replace(SMTP, permit=False)),
+        ("permit ip any any", ALL),
+        ("permit tcp any any", replace(ALL, protocol=6)),
+        (
+            "permit udp any eq domain any gt 1023",
+            replace(
+                ALL,
+                protocol=17,
+                source_ports=Ports(Operator.EQ, 53, 53),
+                destination_ports=Ports(Operator.GT, 1023, 1023),
+            ),
+        ),
+        (
+            "permit tcp any lt 1024 any neq www",
+            replace(
+                ALL,
+                protocol=6,
+                source_ports=Ports(Operator.LT, 1024, 1024),
+                destination_ports=Ports(Operator.NEQ, 80, 80),
+            ),
+        ),
+        (
+            "permit tcp any range 20 21 any range ftp-data 1023",
+            replace(
+                ALL,
+                protocol=6,
+                source_ports=Ports(Operator.RANGE, 20, 21),
+                destination_ports=Ports(Operator.RANGE, 20, 1023),
+            ),
+        ),
+        ("permit icmp any any", replace(ALL, protocol=1)),
+        ("permit icmp any any echo", replace(ALL, protocol=1, icmp_type=8)),
+        ("permit icmp any any echo-r", replace(ALL, protocol=1, icmp_type=0)),
+        ("permit icmp any any 11", replace(ALL, protocol=1, icmp_type=11)),
+        ("permit gre any any", replace(ALL, protocol=47)),
+        ("permit 50 any any", replace(ALL, protocol=50)),
+        ("permit ip 10.0.0.0 255.0.0.0 any", replace(ALL, source=network("10.0.0.0/8"))),
+        (
+            "permit ip any interface outside",
+            replace(ALL, destination=network("203.0.113.1/32")),
+        ),
+        ("permit ip interface inside any", replace(ALL, source=network("10.1.1.1/32"))),
+    ],
+)
+def test_access_list(line: str, rule: Rule) -> None:
+    assert read(f"access-list 101 {line}").access_lists == (AccessList("101", (rule,)),)
+
+
+def test_order_is_kept_and_remarks_match_nothing() -> None:
+    found = read(
+        "access-list 101 remark mail, and (nothing else",
+        "access-list 101 deny tcp any any eq 25",
+        "access-list web permit tcp any any eq 80",
+        "access-list 101 permit ip any any",
+    )
+    assert [(a.name, len(a.rules)) for a in found.access_lists] == [("101", 2), ("web", 1)]
+    assert [r.permit for r in found.access_lists[0].rules] == [False, True]
+
+
+def test_a_numbered_line_goes_before_the_one_of_its_number() -> None:
+    found = read(
+        "access-list 101 remark first",
+        "access-list 101 permit ip any any",
+        "access-list 101 line 2 deny tcp any any",
+        "access-list 101 line 9 permit udp any any",
+    )
+    assert [r.protocol for r in rules(found)] == [6, None, 17]
+
+
+def test_a_line_that_is_there_already_stays_where_it_is() -> None:
+    lines = (
+        "access-list 101 deny tcp any any",
+        "access-list 101 permit ip any any",
+        "access-list 101 line 1 permit ip any any",
+    )
+    assert [r.protocol for r in rules(read(*lines, warnings=1))] == [6, None]
+    again = (*lines[:2], "access-list 101 deny tcp any any")
+    assert [r.protocol for r in rules(read(*again, warnings=1))] == [6, None]
+    assert warning_of(*again).problem == "the same as line 5"
+
+
+@pytest.mark.parametrize(
+    "line", ["no access-list 101", "clear access-list 101", "clear access-list"]
+)
+def test_a_list_removed(line: str) -> None:
+    assert read("access-list 101 permit ip any any", line).access_lists == ()
+
+
+def test_a_line_removed() -> None:
+    lines = ("access-list 101 deny tcp any any", "access-list 101 permit ip any any")
+    assert rules(read(*lines, "no access-list 101 deny 6 0 0 any"))[0].permit
+    assert read(*lines, *(f"no {line}" for line in lines)).access_lists == ()
+    remark = "access-list 101 remark here"
+    assert len(rules(read(remark, *lines, f"no {remark}"))) == 2
+
+
+def test_host_bits_under_the_netmask_are_masked_and_told() -> None:
+    line = "access-list 101 permit ip 10.1.1.5 255.255.255.0 any"
+    assert rules(read(line, warnings=1))[0].source == network("10.1.1.0/24")
+    warning = warning_of(line)
+    assert warning.place == Place("test.conf", 5, 27)
+    assert "10.1.1.0 255.255.255.0" in warning.remedy
+
+
+@pytest.mark.parametrize("ports", ["lt 0", "gt 65535"])
+def test_a_comparison_that_no_port_meets_is_told(ports: str) -> None:
+    assert warning_of(f"access-list 101 permit tcp any any {ports}").place.column == 36
+
+
+@pytest.mark.parametrize("log", ["log", "log 5", "log warnings interval 60", "log disable"])
+def test_log_is_told_not_to_be_implemented(log: str) -> None:
+    line = f"access-list 101 permit ip any any {log}"
+    assert rules(read(line, warnings=1)) == (ALL,)
+    assert warning_of(line).place.column == 35
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "access-list compiled",
+        "no access-list compiled",
+        "access-list 101 compiled",
+        "access-list deny-flow-max 9",
+    ],
+)
+def test_tuning_has_no_effect(line: str) -> None:
+    assert read(line).access_lists == ()
+
+
+@pytest.mark.parametrize(
+    ("rest", "column", "problem"),
+    [
+        ("permit tcp any host 203.0.113.5 eq smpt", 52, "`smpt` is not a tcp port"),
+        ("permit tcp any host 203.0.113.5 eq snmp", 52, "not a tcp port"),
+        ("permit udp any any eq smtp", 39, "not a udp port"),
+        ("permit tcp any any eq 65536", 39, "not a tcp port"),
+        ("permit tcp any any range 30 20", 45, "ends before it starts"),
+        ("permit tcp any any range 30", 45, "incomplete"),
+        ("permit tcp any", 32, "incomplete"),
+        ("permit tcp any host", 37, "incomplete"),
+        ("permit tcp any 10.1.1.0", 41, "incomplete"),
+        ("permit tcp any 10.1.1.0 0.0.0.255", 41, "wildcard mask; the netmask is 255.255.255.0"),
+        ("permit tcp any 10.1.1.0 255.0.255.0", 41, "not all on the left"),
+        ("permit tcp any host 300.1.1.1", 37, "`300.1.1.1` is not an IPv4 address"),
+        ("permit tcp any host mailserver", 37, "neither an address nor a name"),
+        ("permit tcp any mailserver", 32, "neither an address nor a name"),
+        ("permit ip any any eq 25", 35, "`eq` is not expected"),
+        ("permit gre any any eq 25", 36, "`eq` is not expected"),
+        ("permit icmp any any ecko", 37, "`ecko` is not an ICMP type"),
+        ("permit icmp any any 256", 37, "`256` is not a number from 0 to 255"),
+        ("permit tpc any any", 24, "`tpc` is not a protocol"),
+        ("permit 0 any any", 24, "`0` is not a number from 1 to 255"),
+        ("permit i any any", 24, "ambiguous"),
+        ("permit p any any", 24, "ambiguous: pcp, pim, pptp"),
+        ("permti ip any any", 17, "`permti` is not expected"),
+        ("permit", 24, "incomplete"),
+        ("line 0 permit ip any any", 22, "not a number from 1"),
+        ("permit ip any any inactive", 35, "`inactive` is not expected"),
+        ("permit ip any any log 9", 39, "not a number from 0 to 7"),
+        ("permit tcp any object-group servers eq smtp", 32, "`object-group` is not implemented"),
+        ("permit tcp any any object-group ports", 36, "`object-group` is not implemented"),
+        ("permit object-group protocols any any", 24, "`object-group` is not implemented"),
+        ("permit ip any interface dmz", 41, "no interface named `dmz`"),
+    ],
+)
+def test_wrong_lines(rest: str, column: int, problem: str) -> None:
+    error = error_of(f"access-list 101 {rest}")
+    assert error.place == Place("test.conf", 5, column)
+    assert problem in error.problem
+
+
+def test_an_interface_without_an_address_is_no_end_of_a_rule() -> None:
+    error = error_of("no ip address outside", "access-list 1 permit ip any interface outside")
+    assert error.place == Place("test.conf", 6, 39)
+    assert "has no address" in error.problem
+
+
+def test_access_group() -> None:
+    found = read("access-list 101 permit ip any any", "access-group 101 in interface outside")
+    assert found.access_groups == (AccessGroup("101", "outside", Place("test.conf", 6, 1)),)
+
+
+def test_an_access_group_may_stand_before_its_list() -> None:
+    assert read("access-group 1 in interface outside", "access-list 1 permit ip any any")
+
+
+def test_an_interface_has_one_access_group_the_last() -> None:
+    lists = ("access-list a permit ip any any", "access-list b permit ip any any")
+    groups = tuple(f"access-group {name} in interface outside" for name in "ab")
+    assert [g.access_list for g in read(*lists, *groups).access_groups] == ["b"]
+    assert read(*lists, groups[0], f"no {groups[0]}").access_groups == ()
+    assert read(*lists, groups[0], "clear access-group").access_groups == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "problem"),
+    [
+        ("access-group 102 in interface outside", 14, "access-list 102 does not exist"),
+        ("access-group 101 in interface outsde", 31, "no interface named `outsde`"),
+        ("access-group 101 out interface outside", 18, "`out` is not expected"),
+        ("access-group 101 in", 21, "incomplete"),
+        ("no access-group 101 in interface inside", 17, "is not bound"),
+    ],
+)
+def test_wrong_access_groups(line: str, column: int, problem: str) -> None:
+    error = error_of("access-list 101 permit ip any any", line)
+    assert error.place == Place("test.conf", 6, column)
+    assert problem in error.problem
+
+
+def test_an_access_group_cannot_outlive_its_list() -> None:
+    line = "access-list 101 permit ip any any"
+    error = error_of(line, "access-group 101 in interface outside", f"no {line}")
+    assert error.place == Place("test.conf", 6, 14)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("permit tcp host 203.0.113.5 eq smtp any", SMTP),
+        (
+            "permit tcp host 203.0.113.5 eq smtp host 192.0.2.9 gt 1023",
+            replace(
+                SMTP,
+                source=network("192.0.2.9/32"),
+                source_ports=Ports(Operator.GT, 1023, 1023),
+            ),
+        ),
+        (
+            "permit icmp host 203.0.113.5 any echo",
+            replace(SMTP, protocol=1, destination_ports=None, icmp_type=8),
+        ),
+        ("deny ip any any", replace(ALL, permit=False)),
+    ],
+)
+def test_conduit(line: str, rule: Rule) -> None:
+    assert read(f"conduit {line}").conduits == (rule,)
+
+
+def test_conduits_in_order_and_removed() -> None:
+    lines = ("conduit deny tcp any any", "conduit permit ip any any")
+    assert [r.permit for r in read(*lines).conduits] == [False, True]
+    assert [r.permit for r in read(*lines, "no conduit deny tcp 0 0 any").conduits] == [True]
+    assert read(*lines, "clear conduit").conduits == ()
+    assert error_of("no conduit permit ip any any").problem == "there is no such conduit"
+
+
+def test_port_0_of_a_conduit_is_every_port() -> None:
+    line = "conduit permit tcp host 203.0.113.5 eq 0 any"
+    assert read(line, warnings=1).conduits == (replace(SMTP, destination_ports=None),)
+    assert warning_of(line).place == Place("test.conf", 5, 37)
+
+
+def test_a_conduit_is_not_logged_by_itself() -> None:
+    assert error_of("conduit permit ip any any log").place == Place("test.conf", 5, 27)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "outbound 1 deny 10.1.1.9 255.255.255.255 25 tcp",
+        "apply (inside) 1 outgoing_src",
+        "established tcp 0 0",
+        "icmp permit any outside",
+        "object-group network servers",
+    ],
+)
+def test_what_changes_what_passes_and_is_not_implemented_is_told(line: str) -> None:
+    warning = warning_of(line)
+    assert warning.place == Place("test.conf", 5, 1)
+    assert "is not implemented" in warning.problem
+
+
+def test_a_command_that_is_not_implemented_is_told_once_with_all_its_lines() -> None:
+    line = "outbound 1 deny 10.1.1.{} 255.255.255.255 0 ip"
+    (finding,) = findings_of(*(line.format(n) for n in range(3)))
+    assert finding.place.line == 5
+    assert "lines 6, 7" in finding.problem

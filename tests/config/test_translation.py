@@ -1,0 +1,163 @@
+from dataclasses import replace
+
+import pytest
+
+from appliance.config.model import Static
+from appliance.errors import Place
+from tests.config.reading import error_of, network, read, warning_of
+
+HOST = Static(
+    real_interface="inside",
+    mapped_interface="outside",
+    real=network("10.1.1.5/32"),
+    mapped=network("203.0.113.5/32"),
+    protocol=None,
+    real_port=0,
+    mapped_port=0,
+    max_connections=0,
+    embryonic_limit=0,
+    norandomseq=False,
+    dns=False,
+    place=Place("test.conf", 5, 1),
+)
+PORT = replace(HOST, protocol=6, mapped_port=25, real_port=2525)
+NET = replace(HOST, real=network("10.1.1.0/24"), mapped=network("203.0.113.0/24"))
+
+
+@pytest.mark.parametrize(
+    ("line", "static"),
+    [
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0", HOST),
+        ("static (inside, outside) 203.0.113.5 10.1.1.5", HOST),
+        ("static 203.0.113.5 10.1.1.5", HOST),
+        ("STATIC (inside,outside) 203.0.113.5 10.1.1.5", HOST),
+        (
+            "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 100 25",
+            replace(HOST, max_connections=100, embryonic_limit=25),
+        ),
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 7", replace(HOST, max_connections=7)),
+        (
+            "static (inside,outside) 203.0.113.5 10.1.1.5 dns netmask 255.255.255.255 0 0 norand",
+            replace(HOST, dns=True, norandomseq=True),
+        ),
+        ("static (inside,outside) interface 10.1.1.5", replace(HOST, mapped=None)),
+        ("static (inside,outside) tcp 203.0.113.5 smtp 10.1.1.5 2525", PORT),
+        (
+            "static (inside,outside) udp 203.0.113.5 domain 10.1.1.5 5353",
+            replace(PORT, protocol=17, mapped_port=53, real_port=5353),
+        ),
+        (
+            "static (inside,outside) tcp interface 25 10.1.1.5 2525 netmask 255.255.255.255 0 0",
+            replace(PORT, mapped=None),
+        ),
+        ("static (inside,outside) 203.0.113.0 10.1.1.0 netmask 255.255.255.0 0 0", NET),
+        # Without a netmask, the class of a network's address gives it.
+        (
+            "static (inside,outside) 203.0.113.0 192.168.7.0",
+            replace(NET, real=network("192.168.7.0/24")),
+        ),
+    ],
+)
+def test_static(line: str, static: Static) -> None:
+    assert read(line).statics == (static,)
+
+
+def test_the_order_of_statics_is_kept() -> None:
+    found = read("static 203.0.113.9 10.1.1.9", "static 203.0.113.5 10.1.1.5").statics
+    assert [str(s.real) for s in found] == ["10.1.1.9/32", "10.1.1.5/32"]
+    assert [s.place.line for s in found] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    "removal",
+    [
+        "no static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0",
+        "no static (inside,outside) 203.0.113.5 10.1.1.5",
+        "clear static",
+    ],
+)
+def test_a_static_removed(removal: str) -> None:
+    assert read("static (inside,outside) 203.0.113.5 10.1.1.5", removal).statics == ()
+
+
+def test_a_host_and_a_port_of_it_do_not_collide() -> None:
+    found = read(
+        "static (inside,outside) tcp 203.0.113.5 25 10.1.1.5 25",
+        "static (inside,outside) tcp 203.0.113.5 80 10.1.1.6 80",
+        "static (inside,outside) udp 203.0.113.5 25 10.1.1.7 25",
+    )
+    assert len(found.statics) == 3
+
+
+def test_policy_nat_is_not_implemented_and_translates_nothing() -> None:
+    line = "static (inside,outside) tcp interface www access-list web 0 0"
+    assert warning_of(line).place.column == 43
+    assert read(line, warnings=1).statics == ()
+
+
+def test_outside_translation_is_not_implemented_and_translates_nothing() -> None:
+    line = "static (outside,inside) 10.1.1.200 203.0.113.77"
+    assert "outside translation" in warning_of(line).problem
+    assert read(line, warnings=1).statics == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "problem"),
+    [
+        ("static (inside,outsde) 203.0.113.5 10.1.1.5", 16, "no interface named `outsde`"),
+        ("static (insde,outside) 203.0.113.5 10.1.1.5", 9, "no interface named `insde`"),
+        ("static (inside outside) 203.0.113.5 10.1.1.5", 8, "neither an address nor"),
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.0", 37, "not the addr"),
+        ("static (inside,outside) 203.0.113.0 10.1.1.5 netmask 255.255.255.0", 37, "not the addr"),
+        ("static (inside,outside) 203.0.113.7 10.1.1.0 netmask 255.255.255.0", 25, "not the addr"),
+        ("static (inside,outside) interface 10.1.1.0 netmask 255.255.255.0", 52, "only one host"),
+        ("static (inside,outside) tcp 203.0.113.5 smpt 10.1.1.5 25", 41, "not a tcp port"),
+        ("static (inside,outside) tcp 203.0.113.5 25 10.1.1.5", 53, "incomplete"),
+        ("static (inside,outside) 203.0.113.5", 37, "incomplete"),
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 0 0 0", 50, "`0` is not expected"),
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 -1", 46, "`-1` is not a number"),
+        ("static (inside,outside) 203.0.113.5 10.1.1.5 65536", 46, "`65536` is not a number"),
+        ("static (inside,outside) 203.0.113.5 0", 37, "cannot be translated"),
+        ("no static (inside,outside) 203.0.113.5 10.1.1.5", 1, "no such static"),
+    ],
+)
+def test_wrong_statics(line: str, column: int, problem: str) -> None:
+    error = error_of(line)
+    assert error.place == Place("test.conf", 5, column)
+    assert problem in error.problem
+
+
+@pytest.mark.parametrize(
+    ("real", "problem"), [("10.1.1.5", "duplicate"), ("10.1.1.6", "mapped-address conflict")]
+)
+def test_a_mapped_address_belongs_to_one_static(real: str, problem: str) -> None:
+    error = error_of("static 203.0.113.5 10.1.1.5", f"static 203.0.113.5 {real}")
+    assert error.place == Place("test.conf", 6, 1)
+    assert problem in error.problem
+    assert "line 5" in error.problem
+
+
+def test_the_pair_may_be_left_out_only_between_two_interfaces() -> None:
+    error = error_of("nameif ethernet2 dmz security50", "static 203.0.113.5 10.1.1.5")
+    assert error.place == Place("test.conf", 6, 1)
+    assert "there are 3" in error.problem
+
+
+def test_interface_without_an_address_has_none_to_translate_to() -> None:
+    error = error_of(
+        "no ip address outside", "static (inside,outside) tcp interface 25 10.1.1.5 25"
+    )
+    assert error.place == Place("test.conf", 6, 16)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nat (inside) 1 0.0.0.0 0.0.0.0 0 0",
+        "global (outside) 1 interface",
+        "alias (inside) 10.1.1.5 203.0.113.5",
+    ],
+)
+def test_what_translates_and_is_not_implemented_is_told(line: str) -> None:
+    assert "is not implemented" in warning_of(line).problem
+    assert read(f"no {line}") == read()
