@@ -17,12 +17,14 @@ class Program(click.Group):
     """A group of commands that ends in a message and an exit code, never in a traceback."""
 
     def invoke(self, context: click.Context) -> object:
-        """Run the command; a user's mistake becomes a message and exit code 1."""
+        """Run the command; a user's mistake becomes a message and exit code 1, Ctrl-C is 130."""
         try:
             return super().invoke(context)
         except PixguardError as error:
             click.echo(f"pixguard: {error}", err=True)
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(130)  # what a shell reports of a program that SIGINT ended
 
 
 @click.group(cls=Program)

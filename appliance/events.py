@@ -54,7 +54,7 @@ class Denial(Enum):
     NO_TRANSLATION_INBOUND = "106011"  # addressed to nothing that a static translates
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
-    OWN_ADDRESS = "710005"  # addressed to the firewall itself, which forwards nothing of it
+    OWN_ADDRESS = "710005"  # to the firewall itself or to all hosts, which is not forwarded
     NO_ROUTE = "110001"  # no interface leads to the destination, or to the source
 
 

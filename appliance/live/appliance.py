@@ -1,0 +1,186 @@
+"""`pixguard run`: be the firewall of this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from appliance.box import Box, load_box
+from appliance.config.load import load_configuration, parse_configuration, read_text
+from appliance.config.model import Configuration
+from appliance.errors import PixguardError
+from appliance.live.kernel import Changes, journal_path, wanted_settings
+from appliance.live.log import Log
+from appliance.live.netfilter import Rules, compile_rules, install, withdraw
+from appliance.live.notify import notify
+from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
+from appliance.live.supervisor import Supervisor
+
+
+def run_appliance(config: Path, box: Path) -> int:
+    """Be the firewall until SIGTERM or SIGINT; on SIGHUP, read the rule file again.
+
+    Args:
+        config: the rule file.
+        box: the box file.
+
+    Returns:
+        the exit code.
+
+    Raises:
+        PixguardError: it cannot start; nothing is left behind.
+    """
+    machine = load_box(box)
+    configuration = load_configuration(config)
+    require_capabilities(*SUPERVISOR)
+    find_user(machine.user)
+    log = Log(machine.log)
+    try:
+        with alone(machine.state):
+            Appliance(config, configuration, machine, log).run()
+    finally:
+        log.close()
+    return 0
+
+
+def counters_file(state: Path) -> Path:
+    """Where the appliance of this network namespace writes its counters.
+
+    Args:
+        state: the box file's state directory.
+    """
+    return state / f"counters-{_namespace()}.json"
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """See to it that this network namespace has one appliance, and that one has a directory.
+
+    Args:
+        state: the box file's state directory.
+
+    Raises:
+        PixguardError: there is one already, or the directory cannot be made.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(state / f"lock-{_namespace()}", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise PixguardError(
+            f"{state}: cannot use the directory: {error.strerror}; `state` in the box file names it"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PixguardError("another pixguard is the firewall of this network namespace") from None
+    else:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _namespace() -> int:
+    """The number of this network namespace; a machine may have several appliances."""
+    # The thread's: /proc/self is the main thread's.
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+class Appliance:
+    """The firewall of this network namespace.
+
+    Args:
+        rule_file: the rule file, for reloads.
+        configuration: what it says now.
+        box: the machine.
+        log: where log lines go.
+    """
+
+    def __init__(self, rule_file: Path, configuration: Configuration, box: Box, log: Log) -> None:
+        self._rule_file = rule_file
+        self._box = box
+        self._log = log
+        self._configuration = configuration
+        self._release = box.inspect_as(configuration.version)
+        self._rules = compile_rules(configuration, box)
+        self._changes = Changes(journal_path(box.state))
+        self._supervisor = Supervisor(box, configuration, log, counters_file(box.state))
+
+    def run(self) -> None:
+        """Start, be the firewall until told to stop, and put everything back.
+
+        Raises:
+            PixguardError: it cannot start, or something cannot be put back.
+        """
+        self._supervisor.watch_signals()
+        with ExitStack() as undo:
+            undo.callback(self._supervisor.stop)
+            try:
+                self._start(undo)
+            except PixguardError:
+                if not self._supervisor.stopping:
+                    raise
+                return  # Ctrl-C reached the command that failed, too
+            self._log.write(f"pixguard: the firewall is up: {self._summary()}")
+            self._supervisor.write_counters()
+            notify("READY=1")
+            self._supervisor.run(self._reload)
+            notify("STOPPING=1")
+        self._log.write("pixguard: the firewall is withdrawn")
+
+    def _start(self, undo: ExitStack) -> None:
+        # What is left of an appliance that was killed.
+        self._changes.restore()
+        withdraw()
+        # The workers first, so that no packet meets a queue without a listener. Forwarding last,
+        # so that nothing passes unfiltered; and the reverse at the end.
+        self._supervisor.start()
+        undo.callback(withdraw)
+        install(self._rules)
+        undo.callback(self._changes.restore)
+        self._changes.apply(wanted_settings(self._configuration, self._box))
+
+    def _summary(self) -> str:
+        interfaces = ", ".join(f"{name} is {linux}" for name, linux in self._box.interfaces)
+        ports = ", ".join(
+            f"{low}" if low == high else f"{low}-{high}"
+            for low, high in self._configuration.smtp_ports
+        )
+        mail = f"mail on port {ports} is inspected as release {self._release.name}"
+        return f"{interfaces}; {mail if ports else 'mail is not inspected'}"
+
+    def _reload(self) -> None:
+        """Read the rule file again; if it is bad, what was in force stays in force."""
+        try:
+            self._log.reopen()
+            configuration, findings = parse_configuration(
+                read_text(self._rule_file), str(self._rule_file)
+            )
+            for finding in findings:
+                self._log.write(f"pixguard: {finding}")
+            if configuration is None:
+                raise PixguardError("the rule file has errors")
+            self._take(configuration)
+        except PixguardError as error:
+            self._log.write(f"pixguard: not reloaded, the old rules stay in force: {error}")
+        else:
+            self._log.write(f"pixguard: reloaded: {self._summary()}")
+
+    def _take(self, configuration: Configuration) -> None:
+        release = self._box.inspect_as(configuration.version)
+        rules = compile_rules(configuration, self._box)
+        with ExitStack() as undo:
+            undo.callback(self._put_in_force, self._configuration, self._rules, None)
+            self._put_in_force(configuration, rules, self._rules)
+            undo.pop_all()
+        self._configuration, self._rules, self._release = configuration, rules, release
+
+    def _put_in_force(
+        self, configuration: Configuration, rules: Rules, replaced: Rules | None
+    ) -> None:
+        # The workers before the rules: they are asked about connections that the rules permit.
+        self._supervisor.configure(configuration)
+        install(rules, replaced)
+        self._changes.apply(wanted_settings(configuration, self._box))

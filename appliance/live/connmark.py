@@ -1,0 +1,37 @@
+"""The connection mark: what was decided of a connection when it began, kept by the kernel.
+
+    bits  0-15  number of its translation (the statics of the rule file, counted from 1)
+    bits 16-21  its worker
+    bit  22     it is inspected
+    bit  23     it was permitted
+    bits 24-31  not ours, left alone
+
+The rules write it once, at a connection's first packet, and copy it to the mark of each packet
+that they queue. So a reload changes new connections only, one worker sees both directions, and
+connections of equal addresses (one client port to two translations of one server) stay apart.
+"""
+
+from __future__ import annotations
+
+TRANSLATION = 0x0000FFFF
+WORKER = 0x003F0000
+INSPECTED = 0x00400000
+PERMITTED = 0x00800000
+ALL = TRANSLATION | WORKER | INSPECTED | PERMITTED
+
+OWN_PACKET = INSPECTED
+"""The packet mark (SO_MARK) of what the firewall sends itself: a connection never has just this."""
+
+
+def of_worker(number: int) -> int:
+    """The worker's part of a mark.
+
+    Args:
+        number: the worker, from 0 to 63.
+    """
+    return number << 16
+
+
+def translation(mark: int) -> int:
+    """The number of the translation in a mark, 0 for none."""
+    return mark & TRANSLATION

@@ -1,0 +1,98 @@
+"""What the workers did, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from appliance.verdict import Verdict
+
+QUEUES = Path("/proc/self/net/netfilter/nfnetlink_queue")
+"""One line a queue that somebody listens to, in this process's network namespace."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What one worker did, or several together.
+
+    Args:
+        packets: taken from the queue.
+        octets: bytes in them.
+        forwarded: packets that went on as they came.
+        edited: packets that went on edited.
+        dropped: packets that did not go on, at least not at once.
+        released: packets sent by the firewall itself: held ones, or its own.
+        unsent: packets that it could not send.
+        faults: packets dropped because judging them failed.
+        lost_lines: log lines that found no room.
+        events: number of events, by kind.
+    """
+
+    packets: int = 0
+    octets: int = 0
+    forwarded: int = 0
+    edited: int = 0
+    dropped: int = 0
+    released: int = 0
+    unsent: int = 0
+    faults: int = 0
+    lost_lines: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+
+    def count(self, size: int, verdict: Verdict) -> None:
+        """Count a packet.
+
+        Args:
+            size: its length in bytes.
+            verdict: what became of it.
+        """
+        self.packets += 1
+        self.octets += size
+        if not verdict.forward:
+            self.dropped += 1
+        elif verdict.edited is None:
+            self.forwarded += 1
+        else:
+            self.edited += 1
+
+    def count_event(self, kind: str) -> None:
+        """Count an event.
+
+        Args:
+            kind: what happened.
+        """
+        self.events[kind] = self.events.get(kind, 0) + 1
+
+    def __add__(self, other: Counters) -> Counters:
+        own, others = asdict(self), asdict(other)
+        events = Counter(own.pop("events"))
+        events.update(others.pop("events"))
+        return Counters(**{name: own[name] + others[name] for name in own}, events=dict(events))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What the kernel says of a queue.
+
+    Args:
+        number: the queue's number.
+        waiting: packets in it.
+        dropped: packets dropped because it was full.
+        overflowed: packets dropped because the worker's socket was full.
+    """
+
+    number: int
+    waiting: int
+    dropped: int
+    overflowed: int
+
+
+def read_queues() -> tuple[QueueState, ...]:
+    """What the kernel says of the queues of this network namespace; root alone may read it."""
+    states = []
+    for line in QUEUES.read_text().splitlines():
+        # number, listener, waiting, copy mode, copy range, dropped, overflowed, last id, 1
+        fields = [int(each) for each in line.split()]
+        states.append(QueueState(fields[0], fields[2], fields[5], fields[6]))
+    return tuple(states)

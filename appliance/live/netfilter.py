@@ -1,0 +1,457 @@
+"""A configuration as netfilter rules, in chains of our own.
+
+`compile_rules` is a pure function; `install` and `withdraw` hand its result to the kernel. What
+the chains are for, and in which order tables change: docs/netfilter.md.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import click
+
+from appliance.box import Box, load_box
+from appliance.config.load import load_configuration
+from appliance.config.model import ANY, Configuration, Interface, Ports, Rule
+from appliance.errors import PixguardError
+from appliance.live import connmark
+from appliance.policy.access_list import ICMP, TCP, UDP
+from appliance.policy.routing import Routing
+from appliance.policy.translation import Translation, Translations
+
+NEW = "PIXGUARD-NEW"
+OURS = re.compile(r"^:(PIXGUARD(?:-\S+)?) ", re.MULTILINE)
+OUR_JUMPS = re.compile(r"^-A ((?!PIXGUARD)[A-Z]+ -j PIXGUARD(?:-\S+)?)$", re.MULTILINE)
+
+_DROP = "-j DROP"
+_PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
+_UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
+_TRANSLATED = f"-m connmark ! --mark 0x0/{connmark.TRANSLATION:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain of our own.
+
+    Args:
+        name: its name, which begins with PIXGUARD.
+        rules: its rules, each what follows `-A NAME`.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is ours in one table.
+
+    Args:
+        name: the table's name.
+        jumps: pairs of a built-in chain and the chain of ours that it jumps to before all else.
+        chains: our chains.
+    """
+
+    name: str
+    jumps: tuple[tuple[str, str], ...]
+    chains: tuple[Chain, ...]
+
+    def text(self, present: str = "") -> str:
+        """Input of `iptables-restore --noflush` that puts this in place of what was ours.
+
+        Args:
+            present: what the table holds, as `iptables-save` prints it.
+        """
+        names = [chain.name for chain in self.chains]
+        stale = [name for name in OURS.findall(present) if name not in names]
+        lines = [f"*{self.name}"]
+        lines += [f"-D {jump}" for jump in OUR_JUMPS.findall(present)]
+        # Declaring a chain that is there empties it.
+        lines += [f":{name} - [0:0]" for name in names + stale]
+        lines += [f"-I {built_in} 1 -j {name}" for built_in, name in self.jumps]
+        lines += [f"-A {chain.name} {rule}" for chain in self.chains for rule in chain.rules]
+        lines += [f"-X {name}" for name in stale]
+        return "\n".join([*lines, "COMMIT", ""])
+
+    def closed(self) -> Table:
+        """The same, but new connections are dropped."""
+        chains = tuple(replace(c, rules=(_DROP,)) if c.name == NEW else c for c in self.chains)
+        return replace(self, chains=chains)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules that a configuration becomes.
+
+    Args:
+        filter: judges, marks and queues.
+        nat: translates.
+        filter6: keeps IPv6 from passing between the interfaces.
+    """
+
+    filter: Table
+    nat: Table
+    filter6: Table
+
+
+def compile_rules(configuration: Configuration, box: Box) -> Rules:
+    """The rules that a configuration becomes on a machine.
+
+    An interface that the box file leaves out, or that is shut down, takes no part.
+
+    Args:
+        configuration: what the rule file says.
+        box: which Linux interfaces and queues there are.
+
+    Raises:
+        PixguardError: the box file names an interface that the rule file does not.
+        FindingsError: a static cannot translate anything as written.
+    """
+    return _Compiler(configuration, box).rules()
+
+
+class _Compiler:
+    def __init__(self, configuration: Configuration, box: Box) -> None:
+        self._configuration = configuration
+        self._box = box
+        routing = Routing(configuration)
+        named = {each.name for each in configuration.interfaces}
+        for name, _ in box.interfaces:
+            if name not in named:
+                raise PixguardError(
+                    f"the box file has an interface {name!r}; "
+                    f"the rule file names {', '.join(sorted(named)) or 'none'}"
+                )
+        self._interfaces: tuple[tuple[Interface, str], ...] = tuple(
+            (interface, linux)
+            for name, linux in box.interfaces
+            if (interface := routing.interface(name))
+        )
+        self._linux = {interface.name: linux for interface, linux in self._interfaces}
+        self._translations = tuple(
+            each
+            for each in Translations(configuration, routing)
+            if each.static.real_interface in self._linux
+            and each.static.mapped_interface in self._linux
+        )
+        lists = {each.name: each.rules for each in configuration.access_lists}
+        self._bound = {
+            group.interface: lists[group.access_list] for group in configuration.access_groups
+        }
+
+    def rules(self) -> Rules:
+        return Rules(self._filter(), self._nat(), self._filter6())
+
+    def _filter(self) -> Table:
+        chains = [*self._entrance("-j PIXGUARD-STATE"), self._state(), self._new()]
+        for interface, linux in self._interfaces:
+            if interface.name in self._bound:
+                chains.append(_list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name]))
+            chains.append(self._ingress(interface, linux))
+        chains += [
+            _list("PIXGUARD-CONDUITS", self._configuration.conduits),
+            self._permit(),
+            self._worker(),
+            self._queue(),
+            Chain(
+                "PIXGUARD-OWN",
+                (f"-m mark --mark {connmark.OWN_PACKET:#x}/{connmark.ALL:#x} -j ACCEPT",),
+            ),
+        ]
+        jumps = (("FORWARD", "PIXGUARD"), ("OUTPUT", "PIXGUARD-OWN"))
+        return Table("filter", jumps, tuple(chains))
+
+    def _entrance(self, target: str) -> tuple[Chain, Chain]:
+        """Sends what goes from one of our interfaces to one of our interfaces to a target."""
+        return (
+            Chain("PIXGUARD", tuple(f"-i {x} -j PIXGUARD-FROM" for x in self._linux.values())),
+            Chain("PIXGUARD-FROM", tuple(f"-o {x} {target}" for x in self._linux.values())),
+        )
+
+    def _state(self) -> Chain:
+        inspected = connmark.INSPECTED | connmark.PERMITTED
+        return Chain(
+            "PIXGUARD-STATE",
+            (
+                "-m conntrack --ctstate INVALID -j DROP",
+                f"-p icmp -m conntrack --ctstate RELATED {_PERMITTED} -j ACCEPT",
+                # No other RELATED: a helper's new connection inherits the mark of its master.
+                "-m conntrack ! --ctstate NEW,ESTABLISHED -j DROP",
+                f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
+                f"{_PERMITTED} -j ACCEPT",
+                f"-m conntrack --ctstate NEW -j {NEW}",
+                _DROP,
+            ),
+        )
+
+    def _new(self) -> Chain:
+        rules = [
+            f"-d {each.mapped} -m conntrack ! --ctstate DNAT -j DROP"
+            for each in self._translations
+            if each.stands_in
+        ]
+        rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
+        return Chain(NEW, (*rules, _DROP))
+
+    def _ingress(self, interface: Interface, linux: str) -> Chain:
+        """Judges the first packet of a connection that begins behind an interface."""
+        bound = interface.name in self._bound
+        rules = [f"-j PIXGUARD-ACL-{linux}"] if bound else []
+        for other, other_linux in self._interfaces:
+            if other.level == interface.level:
+                rules.append(f"-o {other_linux} -j DROP")
+            elif other.level > interface.level and not bound:
+                rules.append(f"-o {other_linux} -j PIXGUARD-CONDUITS")
+        # The first translation that fits is taken, so later ones look whether there is one.
+        for each in self._translations:
+            if each.static.mapped_interface == interface.name:
+                matched = f"-o {self._linux[each.static.real_interface]} {_inbound(each)}"
+            elif each.static.real_interface == interface.name:
+                matched = f"-o {self._linux[each.static.mapped_interface]} {_outbound(each)}"
+            else:
+                continue
+            mark = f"CONNMARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
+            rules.append(f"{matched} {_UNTRANSLATED} {_line(each.static.place.line)} -j {mark}")
+        return Chain(f"PIXGUARD-IN-{linux}", (*rules, f"{_TRANSLATED} -j PIXGUARD-PERMIT", _DROP))
+
+    def _permit(self) -> Chain:
+        # The port is the real one: here, as on the device, translation of the destination is done.
+        inspected = tuple(
+            f"-p tcp -m tcp --dport {low}:{high} -j PIXGUARD-WORKER"
+            for low, high in self._configuration.smtp_ports
+        )
+        mark = f"-j CONNMARK --set-xmark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
+        return Chain("PIXGUARD-PERMIT", (mark, *inspected, "-j ACCEPT"))
+
+    def _worker(self) -> Chain:
+        """Deals new connections out to the workers in turn."""
+        mask = connmark.INSPECTED | connmark.WORKER
+        rules = []
+        for worker in range(self._box.workers):
+            undealt = f"-m connmark --mark 0x0/{connmark.INSPECTED:#x}"
+            if left := self._box.workers - worker - 1:
+                undealt += f" -m statistic --mode nth --every {left + 1} --packet 0"
+            mark = connmark.INSPECTED | connmark.of_worker(worker)
+            rules.append(f"{undealt} -j CONNMARK --set-xmark {mark:#x}/{mask:#x}")
+        return Chain("PIXGUARD-WORKER", (*rules, "-j PIXGUARD-QUEUE"))
+
+    def _queue(self) -> Chain:
+        """Queues to the connection's worker; a queue that nobody reads drops (no bypass)."""
+        mask = f"{connmark.ALL:#x}"
+        rules = [
+            f"-m connmark --mark {connmark.of_worker(worker):#x}/{connmark.WORKER:#x} "
+            f"-j NFQUEUE --queue-num {self._box.queue + worker}"
+            for worker in range(self._box.workers)
+        ]
+        copy = f"-j CONNMARK --restore-mark --nfmask {mask} --ctmask {mask}"
+        return Chain("PIXGUARD-QUEUE", (copy, *rules, _DROP))
+
+    def _nat(self) -> Table:
+        # No rule tells its line here: a line that only moves must not change this table.
+        inbound, outbound = [], []
+        for each in self._translations:
+            static = each.static
+            port = f" -p {static.protocol}" if static.protocol else ""
+            to_real, to_mapped = _targets(each)
+            mapped_port = f"{port} --dport {static.mapped_port}" if port else ""
+            inbound.append(
+                f"-i {self._linux[static.mapped_interface]} -d {each.mapped}{mapped_port} "
+                f"-j {to_real}"
+            )
+            mark = connmark.PERMITTED | each.number
+            mask = connmark.PERMITTED | connmark.TRANSLATION
+            outbound.append(
+                f"-o {self._linux[static.mapped_interface]} {_outbound(each)} "
+                f"-m connmark --mark {mark:#x}/{mask:#x} -j {to_mapped}"
+            )
+        # What we permitted keeps the addresses that we gave it, whatever rules others put after.
+        outbound.append(f"{_PERMITTED} -j ACCEPT")
+        return Table(
+            "nat",
+            (("PREROUTING", "PIXGUARD-DNAT"), ("POSTROUTING", "PIXGUARD-SNAT")),
+            (Chain("PIXGUARD-DNAT", tuple(inbound)), Chain("PIXGUARD-SNAT", tuple(outbound))),
+        )
+
+    def _filter6(self) -> Table:
+        return Table("filter", (("FORWARD", "PIXGUARD"),), self._entrance(_DROP))
+
+
+def _line(number: int) -> str:
+    return f'-m comment --comment "line {number}"'
+
+
+def _inbound(translation: Translation) -> str:
+    """Matches, after translation of the destination, what this translated."""
+    static = translation.static
+    matched = f"-d {static.real} -m conntrack --ctorigdst {translation.mapped}"
+    if static.protocol is None:
+        return matched
+    return (
+        f"-p {static.protocol} {matched} --ctorigdstport {static.mapped_port} "
+        f"-m {_module(static.protocol)} --dport {static.real_port}"
+    )
+
+
+def _outbound(translation: Translation) -> str:
+    """Matches, before translation of the source, what this translates."""
+    static = translation.static
+    if static.protocol is None:
+        return f"-s {static.real}"
+    module = _module(static.protocol)
+    return f"-p {static.protocol} -s {static.real} -m {module} --sport {static.real_port}"
+
+
+def _module(protocol: int | None) -> str:
+    return "tcp" if protocol == TCP else "udp"
+
+
+def _targets(translation: Translation) -> tuple[str, str]:
+    """The targets that translate a destination and a source."""
+    real, mapped = translation.static.real, translation.mapped
+    if real.prefixlen != 32:
+        return f"NETMAP --to {real}", f"NETMAP --to {mapped}"
+    to_real, to_mapped = f"{real.network_address}", f"{mapped.network_address}"
+    if translation.static.protocol:
+        to_real += f":{translation.static.real_port}"
+        to_mapped += f":{translation.static.mapped_port}"
+    return f"DNAT --to-destination {to_real}", f"SNAT --to-source {to_mapped}"
+
+
+def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
+    """An access list or the conduits: what is permitted returns."""
+    return Chain(
+        name,
+        (
+            *(
+                f"{match} {_line(rule.place.line)} -j {'RETURN' if rule.permit else 'DROP'}"
+                for rule in rules
+                for match in _matches(rule)
+            ),
+            _DROP,
+        ),
+    )
+
+
+def _matches(rule: Rule) -> list[str]:
+    """The matches that together are a rule; none if no packet can match it.
+
+    The destination is matched as the packet was addressed, before its translation.
+    """
+    ports = rule.source_ports or rule.destination_ports
+    if rule.protocol is None and ports:
+        return _matches(replace(rule, protocol=TCP)) + _matches(replace(rule, protocol=UDP))
+    if ports and rule.protocol not in (TCP, UDP):
+        return []
+    if rule.icmp_type is not None:
+        # iptables takes 255 for any type; conntrack lets no packet of that type begin a flow.
+        if rule.protocol not in (None, ICMP) or rule.icmp_type == 255:
+            return []
+        protocol = f"-p {ICMP} -m icmp --icmp-type {rule.icmp_type}"
+    elif rule.protocol is None:
+        protocol = ""
+    elif rule.protocol == 0:
+        protocol = "-m conntrack --ctproto 0"  # -p 0 would be any protocol
+    else:
+        protocol = f"-p {rule.protocol}"
+    destination = _address("-m conntrack --ctorigdst", rule.destination)
+    fixed = [protocol, _address("-s", rule.source), destination]
+    return [
+        " ".join(part for part in (*fixed, source_port, destination_port) if part)
+        for source_port in _ports(f"-m {_module(rule.protocol)} --sport", rule.source_ports)
+        for destination_port in _ports("-m conntrack --ctorigdstport", rule.destination_ports)
+    ]
+
+
+def _ports(option: str, ports: Ports | None) -> list[str]:
+    if ports is None:
+        return [""]
+    return [f"{option} {low}:{high}" for low, high in ports.ranges()]
+
+
+def _address(option: str, network: IPv4Network) -> str:
+    return "" if network == ANY else f"{option} {network}"
+
+
+def install(rules: Rules, replaced: Rules | None = None) -> None:
+    """Put rules in force, in place of whatever rules of ours there are.
+
+    Args:
+        rules: what `compile_rules` made.
+        replaced: what this process put in force before, if it did.
+
+    Raises:
+        PixguardError: the kernel or the iptables command refused.
+    """
+    if replaced is None or replaced.nat != rules.nat:
+        # While translations change, no connection may begin: it would keep the wrong addresses.
+        _load("iptables", rules.filter.closed())
+        _load("iptables", rules.nat)
+    if _has_ipv6():
+        _load("ip6tables", rules.filter6)
+    _load("iptables", rules.filter)
+
+
+def withdraw() -> None:
+    """Remove every rule of ours, as far as there are any.
+
+    Raises:
+        PixguardError: the kernel or the iptables command refused.
+    """
+    present = _present("iptables", "filter")
+    if f":{NEW} " in present:
+        _restore("iptables", f"*filter\n:{NEW} - [0:0]\n-A {NEW} {_DROP}\nCOMMIT\n")
+    _load("iptables", Table("nat", (), ()))
+    if _has_ipv6():
+        _load("ip6tables", Table("filter", (), ()))
+    _load("iptables", Table("filter", (), ()))
+
+
+def _has_ipv6() -> bool:
+    return Path("/proc/sys/net/ipv6").is_dir()
+
+
+def _load(command: str, table: Table) -> None:
+    _restore(command, table.text(_present(command, table.name)))
+
+
+def _present(command: str, table: str) -> str:
+    return _run([f"{command}-save", "-t", table])
+
+
+def _restore(command: str, text: str) -> None:
+    # The older variant has one lock for all its users; wait for it.
+    _run([f"{command}-restore", "--noflush", "--wait", "10"], text)
+
+
+def _run(command: list[str], stdin: str = "") -> str:
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=120
+        )
+    except FileNotFoundError:
+        raise PixguardError(
+            f"{command[0]} is not installed: install the package iptables"
+        ) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PixguardError(f"{command[0]} does not run: {error}") from error
+    if done.returncode:
+        said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
+        raise PixguardError(f"{' '.join(command)} failed: {said}")
+    return done.stdout
+
+
+def print_rules(config_path: Path, box_path: Path) -> int:
+    """Print the netfilter rules that a rule file becomes; returns the exit code.
+
+    Args:
+        config_path: the rule file.
+        box_path: the box file.
+    """
+    rules = compile_rules(load_configuration(config_path), load_box(box_path))
+    click.echo(f"# iptables-restore --noflush\n{rules.filter.text()}{rules.nat.text()}", nl=False)
+    click.echo(f"# ip6tables-restore --noflush\n{rules.filter6.text()}", nl=False)
+    return 0

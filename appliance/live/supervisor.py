@@ -1,0 +1,330 @@
+"""The supervisor: starts the workers, keeps them running, tells them what is in force."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from appliance.box import Box
+from appliance.config.model import Configuration
+from appliance.errors import PixguardError
+from appliance.live.counters import Counters, read_queues
+from appliance.live.log import Log
+from appliance.live.messages import (
+    Channel,
+    Configure,
+    Configured,
+    Count,
+    Failed,
+    LogLine,
+    Message,
+    Stop,
+)
+
+PATIENCE = 15.0
+"""Seconds that a worker has to start, to take a configuration, or to end."""
+
+LAST_PATIENCE = 2.0
+"""Seconds between a worker's last word and its being killed."""
+
+RESTART_AFTER = 1.0
+"""Seconds between the death of a worker and its successor's start."""
+
+COUNT_EVERY = 0.5
+"""Seconds between two writings of the counters."""
+
+
+class WorkerProcess:
+    """A worker as its supervisor sees it.
+
+    Args:
+        queue: number of its queue.
+    """
+
+    def __init__(self, queue: int) -> None:
+        self.queue = queue
+        self.restarts = 0
+        self.counters = Counters()
+        self.configured = False
+        self.failure = ""
+        self.told_to_end = False
+        self.start_at = 0.0
+        """When to start it again, on the monotonic clock."""
+        self._past = Counters()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.channel: Channel
+
+    @property
+    def total(self) -> Counters:
+        """What this worker and those before it did."""
+        return self._past + self.counters
+
+    def start(self) -> None:
+        """Start the process; it waits for its first configuration."""
+        own, its = socket.socketpair()
+        with its:
+            self.process = subprocess.Popen(
+                # -P: nothing is imported from the directory where the appliance was started.
+                [sys.executable, "-P", "-m", "appliance.live.worker"],
+                stdin=its.fileno(),
+                stdout=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is the supervisor's to act upon
+            )
+        self.channel = Channel(own)
+        self.configured = False
+        self.failure = ""
+
+    def reap(self) -> int:
+        """See a process that has closed its channel to its end.
+
+        Returns:
+            its exit code, negative for a signal.
+        """
+        if self.process is None:
+            return 0
+        self.channel.close()
+        try:
+            code = self.process.wait(LAST_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        self.process = None
+        self._past = self.total
+        self.counters = Counters()
+        return code
+
+
+class Supervisor:
+    """Runs workers until it is told to stop.
+
+    Args:
+        box: the machine.
+        configuration: what is in force first.
+        log: where log lines go.
+        counters: the file that counters are written to.
+    """
+
+    def __init__(self, box: Box, configuration: Configuration, log: Log, counters: Path) -> None:
+        self._box = box
+        self._configuration = configuration
+        self._log = log
+        self._counters_file = counters
+        self._workers = [WorkerProcess(box.queue + number) for number in range(box.workers)]
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, self._signalled = socket.socketpair()
+        for end in (self._wakeup, self._signalled):
+            end.setblocking(False)
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        self._reload_wanted = False
+        self._written = ""
+        self._count_at = 0.0
+        self.stopping = False
+        """Whether SIGTERM or SIGINT has come."""
+
+    def watch_signals(self) -> None:
+        """From now on, note SIGTERM, SIGINT and SIGHUP; `run` acts upon them."""
+        signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload_wanted = True
+            return
+        self.stopping = True
+        for each in (signal.SIGTERM, signal.SIGINT):
+            # The commands that put everything back inherit this: Ctrl-C twice does not end them.
+            signal.signal(each, signal.SIG_IGN)
+
+    def start(self) -> None:
+        """Start the workers and wait until all of them judge packets.
+
+        Raises:
+            PixguardError: one of them cannot.
+        """
+        for worker in self._workers:
+            self._start(worker)
+        self._await_configured(self._workers)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Have the workers treat new connections as a configuration says.
+
+        A worker that has just died takes it when it is started again.
+
+        Args:
+            configuration: the configuration.
+
+        Raises:
+            PixguardError: one of them does not take it.
+        """
+        self._configuration = configuration
+        alive = [worker for worker in self._workers if worker.process]
+        for worker in alive:
+            self._send_configuration(worker)
+        self._await_configured(alive)
+
+    def run(self, reload: Callable[[], None]) -> None:
+        """Keep the workers running until SIGTERM or SIGINT.
+
+        Args:
+            reload: called on SIGHUP; its PixguardError is logged.
+        """
+        while not self.stopping:
+            if self._reload_wanted:
+                self._reload_wanted = False
+                try:
+                    reload()
+                except PixguardError as error:
+                    self._log.write(f"pixguard: {error}")
+            self._turn(COUNT_EVERY / 2)
+            now = time.monotonic()
+            for worker in self._workers:
+                if worker.process is None and now >= worker.start_at:
+                    worker.restarts += 1
+                    self._start(worker)
+            if now >= self._count_at:
+                self._count_at = now + COUNT_EVERY
+                self.write_counters()
+
+    def stop(self) -> None:
+        """End the workers and write their last counters."""
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.channel.send(Stop())
+                worker.told_to_end = True
+        deadline = time.monotonic() + PATIENCE
+        while any(each.process for each in self._workers) and time.monotonic() < deadline:
+            self._turn(0.1)
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.kill()
+                worker.reap()
+        self.write_counters()
+        self._selector.close()
+        signal.set_wakeup_fd(-1)
+        self._wakeup.close()
+        self._signalled.close()
+
+    def write_counters(self) -> None:
+        """Write what was counted, if it has changed."""
+        total = sum((worker.total for worker in self._workers), Counters())
+        numbers = {worker.queue for worker in self._workers}
+        content = json.dumps(
+            {
+                "total": asdict(total),
+                "workers": [
+                    {
+                        "queue": worker.queue,
+                        "process": worker.process.pid if worker.process else None,
+                        "restarts": worker.restarts,
+                        **asdict(worker.total),
+                    }
+                    for worker in self._workers
+                ],
+                "queues": [asdict(each) for each in read_queues() if each.number in numbers],
+            },
+            indent=1,
+        )
+        if content == self._written:
+            return
+        try:
+            write_atomically(self._counters_file, content)
+        except OSError as error:
+            self._log.write(f"pixguard: {self._counters_file}: {error.strerror}")
+        self._written = content
+
+    def _start(self, worker: WorkerProcess) -> None:
+        worker.start()
+        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
+        self._send_configuration(worker)
+
+    def _send_configuration(self, worker: WorkerProcess) -> None:
+        worker.configured = False
+        worker.channel.send(Configure(self._box, self._configuration, worker.queue))
+
+    def _await_configured(self, workers: list[WorkerProcess]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not all(worker.configured for worker in workers if worker.process):
+            self._turn(0.1)
+            if time.monotonic() > deadline:
+                raise PixguardError(f"a worker has not answered for {PATIENCE:.0f} s")
+        failed = [worker.failure for worker in workers if worker.process is None]
+        if failed:
+            raise PixguardError(failed[0] or "a worker ended when it was given the rules")
+
+    def _turn(self, timeout: float) -> None:
+        """Wait for something to happen, at most some time, and deal with it."""
+        for worker in self._workers:
+            if worker.process is not None:
+                wanted = selectors.EVENT_READ
+                if worker.channel.waiting:
+                    wanted |= selectors.EVENT_WRITE
+                self._selector.modify(worker.channel, wanted, worker)
+        for key, ready in self._selector.select(timeout):
+            if key.fileobj is self._wakeup:
+                self._wakeup.recv(4096)
+            elif ready & selectors.EVENT_WRITE:
+                key.data.channel.flush()
+            else:
+                self._hear(key.data)
+
+    def _hear(self, worker: WorkerProcess) -> None:
+        try:
+            for message in worker.channel.receive():
+                self._take(worker, message)
+        except PixguardError as error:
+            worker.failure = str(error)
+            worker.channel.ended = True
+        if worker.channel.ended:
+            self._bury(worker)
+
+    def _take(self, worker: WorkerProcess, message: Message) -> None:
+        match message:
+            case Configured():
+                worker.configured = True
+            case LogLine(text):
+                self._log.write(text)
+            case Count(counters):
+                worker.counters = counters
+            case Failed(reason):
+                worker.failure = reason
+            case _:
+                raise PixguardError(f"a worker sent {message.kind}")
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        self._selector.unregister(worker.channel)
+        code = worker.reap()
+        if worker.told_to_end:
+            return
+        ended = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        reason = f": {worker.failure}" if worker.failure else ""
+        self._log.write(f"pixguard: the worker of queue {worker.queue} {ended}{reason}")
+        worker.start_at = time.monotonic() + RESTART_AFTER
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, whole.
+
+    Args:
+        path: the file; only root may read it.
+        content: its text.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,271 @@
+"""A worker: one queue, one engine, one process without root.
+
+It is started by the supervisor with their connection as its standard input, and ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+
+from netfilterqueue import Packet
+
+from appliance.admission import Admission, Opening
+from appliance.box import Box
+from appliance.config.model import Logging
+from appliance.errors import PixguardError
+from appliance.events import ConnectionBuilt, ConnectionClosed, Event, Inspected, PacketDenied
+from appliance.firewall import Firewall
+from appliance.live import connmark
+from appliance.live.admission import LiveAdmission
+from appliance.live.counters import Counters
+from appliance.live.messages import (
+    Channel,
+    Configure,
+    Configured,
+    Count,
+    Failed,
+    LogLine,
+    Stop,
+)
+from appliance.live.privileges import become, end_with
+from appliance.live.queue import PacketQueue
+from appliance.live.sender import Sender
+from appliance.syslog import Syslog
+from appliance.verdict import DROP
+
+TICK = 0.25
+"""Seconds between two looks at the engine's timers."""
+
+COUNT_EVERY = 0.25
+"""Seconds between two reports of the counters."""
+
+_KINDS = {
+    ConnectionBuilt: "connection-built",
+    ConnectionClosed: "connection-closed",
+    PacketDenied: "packet-denied",
+}
+
+
+class Worker:
+    """Judges the packets of one queue.
+
+    Args:
+        channel: the connection to the supervisor.
+        queue: number of the queue.
+        box: the machine.
+    """
+
+    def __init__(self, channel: Channel, queue: int, box: Box) -> None:
+        self._channel = channel
+        self._queue = PacketQueue(queue, box.queue_length, self._judge)
+        self._sender = Sender()
+        self._interfaces = {linux: name for name, linux in box.interfaces}
+        self._names: dict[int, str] = {0: ""}
+        # Seconds since the epoch, but never set back or forward.
+        self._offset = time.time() - time.monotonic()
+        self._firewall = Firewall(self._admit, self._report)
+        self._admission: LiveAdmission
+        self._mark = 0  # of the packet being judged
+        self._log_level = -1
+        self._syslog: Syslog
+        self._counters = Counters()
+        self._counted = Counters()
+        self._running = True
+
+    def configure(self, order: Configure) -> None:
+        """Treat new connections as a configuration says; those that live stay as they are.
+
+        Args:
+            order: the configuration.
+        """
+        configuration = order.configuration
+        release = order.box.inspect_as(configuration.version)
+        self._admission = LiveAdmission(configuration, release)
+        product = configuration.version.product if configuration.version else "PIX"
+        self._syslog = Syslog(product, release)
+        self._log_level = log_level(configuration.logging)
+        self._names = {0: ""}  # an interface may have come again under another number
+        self._channel.send(Configured())
+
+    def run(self) -> None:
+        """Judge packets until the supervisor says stop or is gone."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._queue, selectors.EVENT_READ)
+            selector.register(self._channel, selectors.EVENT_READ)
+            tick = count = self._now()
+            while self._running and not self._channel.ended:
+                wanted = selectors.EVENT_READ
+                if self._channel.waiting:
+                    wanted |= selectors.EVENT_WRITE
+                selector.modify(self._channel, wanted)
+                for key, ready in selector.select(TICK):
+                    if key.fileobj is self._queue:
+                        self._queue.drain()
+                    elif ready & selectors.EVENT_WRITE:
+                        self._channel.flush()
+                    else:
+                        self._obey()
+                now = self._now()
+                if now >= tick:
+                    tick = now + TICK
+                    self._expire(now)
+                if now >= count:
+                    count = now + COUNT_EVERY
+                    self._count()
+        self._queue.close()
+        self._sender.close()
+        self._count()
+
+    def _obey(self) -> None:
+        for message in self._channel.receive():
+            match message:
+                case Configure():
+                    self.configure(message)
+                case Stop():
+                    self._running = False
+                case _:
+                    raise PixguardError(f"{message.kind} is no order")
+
+    def _now(self) -> float:
+        return self._offset + time.monotonic()
+
+    def _judge(self, packet: Packet) -> None:
+        """Give a packet its verdict; an error of the engine costs this packet and no more."""
+        data = packet.get_payload()
+        self._mark = packet.get_mark() & connmark.ALL
+        try:
+            verdict = self._firewall.receive(
+                data,
+                self._now(),
+                self._name(packet.indev),
+                self._name(packet.outdev),
+                self._mark,
+            )
+        except Exception:
+            self._fault()
+            verdict = DROP
+        self._counters.count(len(data), verdict)
+        if not verdict.forward:
+            packet.drop()
+        else:
+            # As it came means without a payload: a checksum that the network card was to fill
+            # in is filled in only then.
+            if verdict.edited is not None:
+                packet.set_payload(verdict.edited)
+            packet.accept()
+        self._release(verdict.released)
+
+    def _expire(self, now: float) -> None:
+        try:
+            self._firewall.expire(now)
+        except Exception:
+            self._fault()
+
+    def _release(self, packets: tuple[bytes, ...]) -> None:
+        for packet in packets:
+            try:
+                sent = self._sender.send(packet)
+            except ValueError:  # no TCP packet
+                self._fault()
+                sent = False
+            if sent:
+                self._counters.released += 1
+            else:
+                self._counters.unsent += 1
+
+    def _fault(self) -> None:
+        self._counters.faults += 1
+        trace = traceback.format_exc().replace("\n", " | ")
+        self._say(f"pixguard: the engine failed, and the packet is lost: {trace}")
+
+    def _name(self, index: int) -> str:
+        name = self._names.get(index)
+        if name is None:
+            try:
+                name = self._interfaces.get(socket.if_indextoname(index), "")
+            except OSError:
+                name = ""  # it is gone
+            self._names[index] = name
+        return name
+
+    def _admit(self, opening: Opening) -> Admission:
+        return self._admission.admit(opening, connmark.translation(self._mark))
+
+    def _report(self, event: Event) -> None:
+        kind = event.kind.value if isinstance(event, Inspected) else _KINDS[type(event)]
+        self._counters.count_event(kind)
+        text = self._syslog.message(event)
+        if text is not None and severity(text) <= self._log_level:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        if not self._channel.send(LogLine(text)):
+            self._counters.lost_lines += 1
+
+    def _count(self) -> None:
+        current = self._counters + Counters()
+        if current != self._counted and self._channel.send(Count(current)):
+            self._counted = current
+
+
+def log_level(logging: Logging) -> int:
+    """The most verbose severity that any of the rule file's log destinations takes.
+
+    The box's log stands for all of them.
+
+    Args:
+        logging: the rule file's logging commands.
+
+    Returns:
+        0 to 7; -1 if nothing is to be logged.
+    """
+    return max((level for _, level in logging.levels), default=-1) if logging.on else -1
+
+
+def severity(message: str) -> int:
+    """The severity of a message, the digit in `%PIX-6-302013: ...`.
+
+    Args:
+        message: the message.
+    """
+    return int(message.split("-", 2)[1])
+
+
+def main() -> None:
+    """Be a worker, with the supervisor at the other end of standard input."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # all of them are the supervisor's to act upon
+    parent = os.getppid()
+    channel = Channel(socket.socket(fileno=sys.stdin.fileno()))
+    try:
+        order = _first_order(channel)
+        worker = Worker(channel, order.queue, order.box)
+        become(order.box.user)
+        end_with(parent)
+        worker.configure(order)
+        worker.run()
+    except PixguardError as error:
+        channel.send(Failed(str(error)))
+        sys.exit(1)
+
+
+def _first_order(channel: Channel) -> Configure:
+    with selectors.DefaultSelector() as selector:
+        selector.register(channel, selectors.EVENT_READ)
+        while not channel.ended:
+            selector.select()
+            for message in channel.receive():
+                if isinstance(message, Configure):
+                    return message
+                raise PixguardError(f"{message.kind} came before a configuration")
+    raise PixguardError("the supervisor has ended")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The connections of a capture: what each end sent and received, and what was done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from appliance.events import (
+    Closing,
+    ConnectionBuilt,
+    ConnectionClosed,
+    Event,
+    Inspected,
+    PacketDenied,
+)
+from appliance.replay.transcript import Conversation, Segment, Socket, Stream
+from appliance.syslog import Syslog
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An event of a connection with the log line it draws ("" for none)."""
+
+    event: Inspected | PacketDenied
+    message: str
+
+
+@dataclass(slots=True)
+class Connection:
+    """One connection, or one attempt at one.
+
+    Args:
+        client: the end that opened it, as addressed in the capture.
+        server: the end it was opened to, likewise.
+        began: time of the packet that began it, in seconds.
+        release: what its mail is inspected as, "" if it is not.
+        permitted: whether the policy let it through.
+    """
+
+    client: Socket
+    server: Socket
+    began: float
+    release: str
+    permitted: bool
+    sent: Conversation = field(init=False)
+    """What the two ends sent, put together from the packets before the firewall."""
+    received: Conversation = field(init=False)
+    """What they received, from the packets behind it."""
+    events: list[Noted] = field(default_factory=list)
+    seen: set[Socket] = field(default_factory=set)
+    """The ends that sent anything."""
+    closing: Closing = Closing.OPEN
+    duration: float = 0.0
+    octets: int = 0
+
+    def __post_init__(self) -> None:
+        self.sent = Conversation(self.client, self.server, self.began)
+        self.received = Conversation(self.client, self.server, self.began)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Both directions, before and behind the firewall."""
+        sent, received = self.sent, self.received
+        return sent.to_server, sent.to_client, received.to_server, received.to_client
+
+
+class Connections:
+    """Keeps account of connections, as the firewall reports them.
+
+    Args:
+        syslog: words the events.
+        streams: whether to keep what was said.
+    """
+
+    def __init__(self, syslog: Syslog, streams: bool) -> None:
+        self.all: list[Connection] = []
+        """In the order in which they began."""
+        self._syslog = syslog
+        self._streams = streams
+        self._numbered: dict[int, Connection] = {}
+        self._latest: dict[frozenset[Socket], Connection] = {}
+        self._segment: Segment | None = None
+
+    def expect(self, segment: Segment | None) -> None:
+        """Say which packet the firewall gets next: what it reports then is about this one.
+
+        Args:
+            segment: the TCP segment in it, None if there is none.
+        """
+        self._segment = segment
+
+    def report(self, event: Event) -> None:
+        """Take an event of the firewall.
+
+        Args:
+            event: what happened.
+        """
+        match event:
+            case ConnectionBuilt():
+                self._built(event)
+            case ConnectionClosed():
+                connection = self._numbered.get(event.flow.number)
+                if connection:
+                    connection.closing = event.closing
+                    connection.duration = event.duration
+                    connection.octets = event.octets
+            case Inspected():
+                connection = self._numbered.get(event.flow.number)
+                if connection:
+                    self._note(connection, event)
+            case PacketDenied():
+                self._denied(event)
+
+    def sent(self, segment: Segment, time: float) -> None:
+        """Take a segment that comes to the firewall, after the firewall got it.
+
+        Args:
+            segment: the segment.
+            time: its time in seconds.
+        """
+        connection = self._of(segment)
+        if connection:
+            connection.seen.add(segment.source)
+            if self._streams:
+                connection.sent.add(segment, time)
+
+    def received(self, segment: Segment, time: float) -> None:
+        """Take a segment that leaves the firewall.
+
+        Args:
+            segment: the segment.
+            time: its time in seconds.
+        """
+        connection = self._of(segment)
+        if connection and self._streams:
+            connection.received.add(segment, time)
+
+    def _of(self, segment: Segment) -> Connection | None:
+        return self._latest.get(frozenset((segment.source, segment.destination)))
+
+    def _note(self, connection: Connection, event: Inspected | PacketDenied) -> None:
+        connection.events.append(Noted(event, self._syslog.message(event) or ""))
+
+    def _built(self, event: ConnectionBuilt) -> None:
+        segment = self._segment
+        if segment is None:
+            return  # another protocol than TCP
+        client, server = segment.source, segment.destination
+        opener = event.flow.client
+        if (client.address, client.port) not in (
+            (opener.address, opener.port),
+            (opener.mapped, opener.mapped_port),
+        ):
+            client, server = server, client  # adopted at a packet of the server's
+        connection = Connection(client, server, event.time, event.flow.inspected, permitted=True)
+        self._numbered[event.flow.number] = connection
+        self._begin(connection)
+
+    def _denied(self, event: PacketDenied) -> None:
+        segment = self._segment
+        if segment is None or not segment.syn or segment.acknowledgement is not None:
+            return  # no attempt at a connection: the summary counts it
+        known = self._latest.get(frozenset((segment.source, segment.destination)))
+        if known is None or known.permitted or known.sent.opening != segment.sequence:
+            known = Connection(segment.source, segment.destination, event.time, "", permitted=False)
+            known.closing = Closing.DROPPED
+            known.sent.opening = segment.sequence
+            self._begin(known)
+        self._note(known, event)
+
+    def _begin(self, connection: Connection) -> None:
+        self.all.append(connection)
+        self._latest[frozenset((connection.client, connection.server))] = connection

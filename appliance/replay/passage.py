@@ -1,0 +1,211 @@
+"""The passage of one capture through a firewall of its own."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+
+from appliance.admission import Admit
+from appliance.events import Denial, Event, Inspected, Kind, PacketDenied
+from appliance.firewall import Firewall
+from appliance.replay.capture import Frame
+from appliance.replay.checksums import Judge
+from appliance.replay.connections import Connections
+from appliance.replay.fragments import Fragments, cut, is_fragment, join
+from appliance.replay.frames import Arrival, Loss, arrival
+from appliance.replay.link import Link, padded, reversed_header
+from appliance.replay.transcript import read_segment
+from appliance.replay.writer import Writer
+
+MAX_HEADERS = 65_536
+"""Link headers remembered, one for each direction of a flow."""
+
+EXPIRY = 1.0
+"""Seconds of capture time between two looks at the firewall's timers."""
+
+_DENIALS = {
+    Denial.NO_PERMIT: "no permit",
+    Denial.NO_PERMIT_UDP: "no permit",
+    Denial.NO_PERMIT_OTHER: "no permit",
+    Denial.NO_PERMIT_ICMP: "no permit",
+    Denial.ACCESS_LIST: "denied by an access list",
+    Denial.NO_TRANSLATION_INBOUND: "no translation",
+    Denial.NO_TRANSLATION: "no translation",
+    Denial.NO_CONNECTION: "no connection",
+    Denial.OWN_ADDRESS: "to the firewall itself",
+    Denial.NO_ROUTE: "no route",
+}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the packets of a capture.
+
+    Args:
+        read: packets read.
+        forwarded: those that went on, edited or not.
+        edited: those that went on edited.
+        held: those that the firewall took in, out of order, to wait for what goes before them.
+        released: packets that it sent itself: those it had held, and its own.
+        dropped: those that neither went on nor were held, by reason.
+        first_lost: number of the first packet that did not reach the firewall, by reason.
+    """
+
+    read: int = 0
+    forwarded: int = 0
+    edited: int = 0
+    held: int = 0
+    released: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    first_lost: dict[Loss, int] = field(default_factory=dict)
+
+    def lose(self, loss: Loss, number: int, count: int = 1) -> None:
+        """Count packets that do not reach the firewall.
+
+        Args:
+            loss: why.
+            number: number of the packet at which this was found.
+            count: how many.
+        """
+        self.dropped[loss.value] += count
+        self.first_lost.setdefault(loss, number)
+
+
+class Passage:
+    """Takes the frames of a capture through a firewall.
+
+    Args:
+        admit: the policy.
+        connections: keeps account.
+        judge: decides which packets to believe.
+        sink: takes the frames that leave the firewall, None if nobody wants them.
+    """
+
+    def __init__(
+        self, admit: Admit, connections: Connections, judge: Judge, sink: Writer | None
+    ) -> None:
+        self.tally = Tally()
+        self._firewall = Firewall(admit, self._report, recorded=True)
+        self._connections = connections
+        self._judge = judge
+        self._sink = sink
+        self._fragments = Fragments()
+        self._headers: OrderedDict[bytes, tuple[Link, bytes]] = OrderedDict()
+        self._reason = ""
+        self._now = 0.0
+        self._expired = 0.0
+
+    def receive(self, frame: Frame) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: the frame; a time before that of an earlier one is taken for the same.
+        """
+        self.tally.read += 1
+        self._now = max(self._now, frame.seconds)
+        came = arrival(frame)
+        if isinstance(came, Loss):
+            self.tally.lose(came, frame.number)
+            return
+        packet = self._judge.header(came.packet)
+        if packet is None:
+            self.tally.lose(Loss.CHECKSUM, frame.number)
+            return
+        fragments = self._fragments.add(packet, self._now) if is_fragment(packet) else (packet,)
+        if not fragments:
+            return  # it waits for the rest
+        whole = self._judge.segment(join(fragments) if len(fragments) > 1 else packet)
+        if whole is None:
+            self.tally.lose(Loss.CHECKSUM, frame.number, len(fragments))
+            return
+        self._pass(came, fragments, whole)
+
+    def close(self) -> None:
+        """End the capture: what still waits for fragments is given up, connections stay open."""
+        self._fragments.close()
+        if self._fragments.dropped:
+            self.tally.dropped[Loss.FRAGMENT.value] += self._fragments.dropped
+        self._firewall.close(self._now)
+
+    def _pass(self, came: Arrival, fragments: tuple[bytes, ...], whole: bytes) -> None:
+        if self._now >= self._expired + EXPIRY:
+            self._expired = self._now
+            self._firewall.expire(self._now)
+        self._remember(came, whole)
+        segment = read_segment(whole)
+        self._connections.expect(segment)
+        self._reason = ""
+        verdict = self._firewall.receive(whole, self._now)
+        if segment:
+            self._connections.sent(segment, came.frame.seconds)
+        if verdict.forward:
+            out = whole if verdict.edited is None else verdict.edited
+            self.tally.forwarded += len(fragments)
+            self.tally.edited += len(fragments) if out != whole else 0
+            self._forward(out, fragments, came)
+        elif self._reason or segment is None:
+            self.tally.dropped[self._reason or "malformed transport header"] += len(fragments)
+        else:
+            self.tally.held += len(fragments)
+        self._send(verdict.released, came)
+
+    def _report(self, event: Event) -> None:
+        match event:
+            case PacketDenied():
+                self._reason = f"{event.reason.value} {_DENIALS[event.reason]}"
+            case Inspected(kind=Kind.SEGMENT_DROPPED | Kind.CONNECTION_DROPPED):
+                self._reason = f"{event.kind.value}: {event.detail}".removesuffix(": ")
+        self._connections.report(event)
+
+    def _forward(self, out: bytes, fragments: tuple[bytes, ...], came: Arrival) -> None:
+        """Write a packet that came, in as many fragments as it came in."""
+        pieces: tuple[bytes, ...] = (out,)
+        if len(fragments) > 1:
+            pieces = fragments if out == join(fragments) else cut(out, fragments)
+        for piece in pieces:
+            if piece == came.packet:
+                data = came.frame.data
+            else:
+                data = came.header + piece
+                data = padded(came.link, data) if came.padded else data
+            self._write(came.frame.time, came.link, data)
+        self._received(out, came)
+
+    def _send(self, packets: tuple[bytes, ...], came: Arrival) -> None:
+        """Write packets that the firewall sends itself, at the time of the one that came."""
+        for packet in packets:
+            self.tally.released += 1
+            link, header = self._link_header(packet) or (came.link, came.header)
+            self._write(came.frame.time, link, header + packet)
+            self._received(packet, came)
+
+    def _write(self, time: int, link: Link, data: bytes) -> None:
+        if self._sink:
+            self._sink.write(time, link, data)
+
+    def _received(self, packet: bytes, came: Arrival) -> None:
+        segment = read_segment(packet)
+        if segment:
+            self._connections.received(segment, came.frame.seconds)
+
+    def _remember(self, came: Arrival, packet: bytes) -> None:
+        source, destination = _ends(packet)
+        self._headers[source + destination] = (came.link, came.header)
+        self._headers.move_to_end(source + destination)
+        if len(self._headers) > MAX_HEADERS:
+            self._headers.popitem(last=False)
+
+    def _link_header(self, packet: bytes) -> tuple[Link, bytes] | None:
+        """The link header that packets of this direction of this flow come with."""
+        source, destination = _ends(packet)
+        if known := self._headers.get(source + destination):
+            return known
+        if back := self._headers.get(destination + source):
+            return back[0], reversed_header(*back)
+        return None
+
+
+def _ends(packet: bytes) -> tuple[bytes, bytes]:
+    """Address and first two bytes behind the IPv4 header (a port, mostly) of either end."""
+    at = (packet[0] & 15) * 4
+    return packet[12:16] + packet[at : at + 2], packet[16:20] + packet[at + 2 : at + 4]

@@ -1,0 +1,147 @@
+"""`pixguard replay`: captures through the firewall, without root."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from appliance.admission import Admit
+from appliance.config.load import load_configuration
+from appliance.errors import PixguardError, printable
+from appliance.policy.policy import Policy
+from appliance.replay.capture import CaptureError, read_capture, rereadable
+from appliance.replay.checksums import Checksums, Judge
+from appliance.replay.connections import Connections
+from appliance.replay.frames import Loss
+from appliance.replay.link import NAMES, Link
+from appliance.replay.open_policy import OpenPolicy
+from appliance.replay.output import STANDARD_OUTPUT, Output, open_output
+from appliance.replay.passage import Passage
+from appliance.replay.report import json_line, summary
+from appliance.replay.survey import Survey, survey
+from appliance.replay.writer import PcapNgWriter, PcapWriter, Writer
+from appliance.smtp.release import Release, choose
+from appliance.syslog import Syslog
+
+READ_WHOLE, NOT_READ_WHOLE, INTERRUPTED = 0, 1, 130
+"""Exit codes."""
+
+_NOT_READ = {
+    Loss.CUT: "cut by the snap length of the capture",
+    Loss.LINK: f"link type other than {', '.join(sorted(set(NAMES.values())))}",
+}
+"""Losses that mean that a capture was not read whole."""
+
+
+def replay_files(
+    captures: tuple[Path, ...],
+    config: Path | None,
+    release: str | None,
+    checksums: str,
+    write: Path | None,
+    json_: Path | None,
+) -> int:
+    """Send captures through the firewall, one after the other, each through a fresh one.
+
+    Args:
+        captures: the captures; pcap or pcapng.
+        config: rule file; None permits everything and inspects port 25.
+        release: name of the release to inspect as; None for the rule file's, or 6.3.
+        checksums: "auto", "verify" or "ignore".
+        write: capture to write what leaves the firewall to.
+        json_: file to write one JSON object a connection to; `-` for standard output.
+
+    Returns:
+        the exit code: 0 when all captures were read whole, 1 when not, 130 when interrupted.
+
+    Raises:
+        PixguardError: a rule file that cannot be used, a file that cannot be written.
+        click.UsageError: options that make no sense.
+    """
+    _check_names(captures, write, json_)
+    try:
+        product, chosen, admit = _policy(config, release)
+        with ExitStack() as stack:
+            packets = stack.enter_context(open_output(write)) if write else None
+            lines = stack.enter_context(open_output(json_)) if json_ else None
+            files = [(str(path), stack.enter_context(rereadable(path))) for path in captures]
+            surveys = [survey(path, name) for name, path in files]
+            sink = _writer(packets, surveys) if packets else None
+            code = READ_WHOLE
+            for (name, path), surveyed in zip(files, surveys, strict=True):
+                auto = checksums == Checksums.AUTO.value
+                unreliable = surveyed.unreliable if auto else frozenset()
+                judge = Judge(Checksums(checksums), unreliable)
+                connections = Connections(Syslog(product, chosen), streams=lines is not None)
+                passage = Passage(admit, connections, judge, sink)
+                problems = _pass(passage, path, name)
+                for line in summary(name, unreliable, passage.tally, connections.all):
+                    click.echo(line, err=json_ == STANDARD_OUTPUT)
+                if lines:
+                    for connection in connections.all:
+                        lines.write(f"{json_line(connection)}\n".encode())
+                for problem in problems:
+                    click.echo(f"pixguard: {problem}", err=True)
+                    code = NOT_READ_WHOLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _check_names(captures: tuple[Path, ...], write: Path | None, json_: Path | None) -> None:
+    """Refuse to write over what is read, or two things to one file."""
+    if write == STANDARD_OUTPUT:
+        raise click.UsageError("--write needs the name of a file")
+    taken = {path.resolve(): "a capture that is read" for path in captures}
+    for option, path in (("--write", write), ("--json", json_)):
+        if path is None or (path.exists() and not path.is_file()):
+            continue  # a device or a pipe may be named twice
+        if path.resolve() in taken:
+            raise click.UsageError(f"{option} {path} is {taken[path.resolve()]}")
+        taken[path.resolve()] = f"what {option} writes"
+
+
+def _policy(config: Path | None, override: str | None) -> tuple[str, Release, Admit]:
+    """The product and the release to imitate, and the policy."""
+    configuration = load_configuration(config) if config else None
+    version = configuration.version if configuration else None
+    try:
+        release = choose(version, override)
+    except PixguardError as error:
+        if override is None:
+            raise
+        raise click.UsageError(f"--release: {error}") from None
+    if configuration is None:
+        return "PIX", release, OpenPolicy(release).admit
+    product = version.product if version else "PIX"
+    return product, release, Policy(configuration, release).admit
+
+
+def _writer(file: Output, surveys: list[Survey]) -> Writer:
+    """The writer for the frames of all captures: pcap holds one link type only."""
+    links = frozenset[int]().union(*(each.links for each in surveys))
+    if len(links) > 1:
+        return PcapNgWriter(file)
+    link = next(iter(links), int(Link.ETHERNET))
+    return PcapWriter(file, link, nanoseconds=any(each.nanoseconds for each in surveys))
+
+
+def _pass(passage: Passage, path: Path, name: str) -> list[str]:
+    """Take a capture through the firewall; what of it could not be read, for the user."""
+    problems = []
+    try:
+        for frame in read_capture(path, name):
+            passage.receive(frame)
+    except CaptureError as error:
+        problems.append(str(error))
+    passage.close()
+    tally = passage.tally
+    for loss, what in _NOT_READ.items():
+        if loss in tally.first_lost:
+            count = tally.dropped[loss.value]
+            first = f"packet {tally.first_lost[loss]}"
+            which = first if count == 1 else f"{count} packets, the first of them {first},"
+            problems.append(f"{printable(name)}: {which} not replayed: {what}")
+    return problems

@@ -1,0 +1,425 @@
+"""`pixguard lab` as its user runs it; whatever happens to it, nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import PixguardError
+from appliance.lab.lab import Lab, require_tools
+from appliance.lab.rules import ready_example
+from appliance.lab.sessions import INWARD, Mail
+from appliance.lab.show import run_lab
+from tests.namespaces import needs_namespaces
+
+RULES = Path(__file__).parents[2] / "rules"
+PROGRAM = (sys.executable, "-m", "appliance", "lab")
+GREETING = (
+    "220 mail.acme.com Microsoft ESMTP MAIL Service, Version: 5.0.2195.4905 "
+    "ready at  Thu, 4 Apr 2002 14:33:27 -0700"
+)
+MASKED = (
+    "220 *******************************************************0*2******0***********************"
+    "2002*******2***0*00"
+)
+
+
+def remains() -> list[str]:
+    """What a lab leaves behind if it does not clean up."""
+    found = [str(path) for path in Path("/run").glob("pixguard-*")]
+    found += [str(path) for path in Path("/run/netns").glob("pixguard-*")]
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode("latin-1")
+            if "/run/pixguard-lab" in command or "netns exec pixguard-" in command:
+                found.append(command)
+        except OSError:
+            continue
+    return found
+
+
+def is_clean() -> bool:
+    return remains() == []
+
+
+def eventually(condition: Callable[[], bool], patience: float = 15) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come to pass; there are {remains()}"
+        time.sleep(0.02)
+
+
+def sleeps() -> bool:
+    """Whether the command that the tests give, `sleep 60`, runs in the client's namespace."""
+    inside = subprocess.run(
+        ["ip", "netns", "pids", "pixguard-client"], check=False, capture_output=True, text=True
+    )
+    return any(
+        Path(f"/proc/{process}/cmdline").read_bytes() == b"sleep\x0060\0"
+        for process in inside.stdout.split()
+        if Path(f"/proc/{process}").exists()
+    )
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:  # the test has failed
+            process.terminate()
+            process.communicate()
+    assert is_clean(), remains()
+
+
+def lab(*arguments: str, timeout: float = 60) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    _started.append(process)
+    return process
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=30)
+    return process.returncode, output.decode()
+
+
+@needs_namespaces
+def test_the_sessions_are_shown_as_both_ends_saw_them() -> None:
+    code, output, _ = lab()
+    assert code == 0, output
+    lines = output.splitlines()
+    assert f"  server sent  {GREETING}" in lines
+    assert f"  client got   {MASKED}" in lines
+    for sent, got in (
+        ("EHLO client.example.com", "XXXX client.example.com"),
+        ("VRFY postmaster", "XXXX postmaster"),
+        ("goodmorning", "XXXXXXXXXXX"),
+    ):
+        assert re.search(rf"\| {re.escape(sent)} +\| >\* \| {re.escape(got)} +\|", output)
+    assert "port 80: timed out after 3 s" in output
+    assert "  Subject: The mail went through" in lines
+    assert "Built inbound TCP connection 1 for outside:203.0.113.10/" in output
+    assert "Built outbound TCP connection 3 for outside:203.0.113.10/25" in output
+    assert re.search(r"^ +2  access-list outside_in permit tcp .* eq smtp$", output, re.MULTILINE)
+    assert re.search(r"^ +[1-9]\d*  end of the access list on outside: denied$", output, re.M)
+    assert not re.search(r"^NO ", output, re.MULTILINE)
+    table = [line for line in lines if line.startswith(("|", "+"))]
+    assert {len(line) for line in table} == {100}
+    assert "\x1b" not in output
+
+
+@needs_namespaces
+def test_without_the_fixup_nothing_is_masked() -> None:
+    code, output, _ = lab("--config", str(RULES / "no-fixup.conf"))
+    assert code == 0, output
+    assert "*****" not in output
+    assert "XXXX" not in output
+    assert "mail is not inspected" in output
+
+
+@needs_namespaces
+def test_conduits_serve_as_well() -> None:
+    code, output, _ = lab("--config", str(RULES / "pix-5.1-conduit.conf"))
+    assert code == 0, output
+    assert f"  client got   {MASKED}" in output.splitlines()
+
+
+@needs_namespaces
+def test_what_is_not_as_it_should_be_fails(tmp_path: Path) -> None:
+    """A server that refuses every mail."""
+    server = tmp_path / "server.py"
+    server.write_text(
+        "import socket\n"
+        "listener = socket.create_server(('10.1.1.5', 25))\n"
+        "while True:\n"
+        "    connection, _ = listener.accept()\n"
+        "    connection.close()\n"
+    )
+    code, output, _ = lab("--server", f"{sys.executable} '{server}'")
+    assert code == 1
+    assert re.search(r"^NO +the mail from outside is let through$", output, re.MULTILINE)
+
+
+@needs_namespaces
+def test_another_server_greets_in_its_own_words(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m aiosmtpd -n -l 10.1.1.5:25 -c aiosmtpd.handlers.Sink"
+    code, output, _ = lab("--server", command)
+    assert code == 0, output
+    assert re.search(r"server sent  220 .*Python SMTP", output)
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("command", "expected"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)]
+)
+def test_a_commands_exit_code_is_the_labs(command: str, expected: int) -> None:
+    assert lab("--", "sh", "-c", command)[0] == expected
+
+
+@needs_namespaces
+def test_a_command_runs_where_the_client_is_and_its_connections_are_shown() -> None:
+    script = (
+        "import socket; s = socket.create_connection(('203.0.113.5', 25)); s.recv(999);"
+        "print('I am', s.getsockname()[0]); s.sendall(b'WIZ\\r\\n'); print(s.recv(999))"
+    )
+    code, output, _ = lab("--", sys.executable, "-c", script)
+    assert code == 0
+    assert "I am 203.0.113.10\n" in output
+    assert re.search(r"\| WIZ +\| >\* \| XXX +\|", output)
+    assert "Built inbound TCP connection 1" in output
+    assert "command-blocked" in output
+
+
+def on_a_terminal(script: str, cue: bytes, typed: bytes) -> tuple[int, bytes]:
+    """Run a shell script in the lab on a terminal, and type something at a cue."""
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(PROGRAM[0], [*PROGRAM, "--", "sh", "-c", script])  # noqa: S606
+    output = b""
+    try:
+        while data := os.read(terminal, 4096):
+            output += data
+            if cue in output and typed:
+                os.write(terminal, typed)
+                typed = b""
+    except OSError:
+        pass  # how the end of a terminal shows
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), output
+
+
+@needs_namespaces
+def test_a_command_has_the_terminal() -> None:
+    script = "test -t 0 && test -t 1 && echo ready && read word && echo got:$word"
+    code, output = on_a_terminal(script, b"ready", b"hello\n")
+    assert code == 0
+    assert b"got:hello" in output
+
+
+@needs_namespaces
+def test_ctrl_c_on_a_terminal_is_the_commands() -> None:
+    script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.1; done"
+    code, output = on_a_terminal(script, b"ready", b"\x03")
+    assert code == 5
+    assert b"caught" in output
+
+
+@needs_namespaces
+def test_ctrl_c_on_a_terminal_ends_a_command_that_does_not_mind_it() -> None:
+    code, _ = on_a_terminal("echo ready; sleep 60", b"ready", b"\x03")
+    assert code == 130
+
+
+@needs_namespaces
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0])
+def test_ctrl_c_at_any_moment_leaves_nothing(delay: float) -> None:
+    process = start()
+    eventually(lambda: not is_clean())
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGINT)
+    code, output = ended(process)
+    assert code == 130, output
+    assert "interrupted" in output
+    assert "Traceback" not in output
+
+
+@needs_namespaces
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_other_signals_leave_nothing_either(number: int, expected: int) -> None:
+    process = start("--", "sleep", "60")
+    eventually(sleeps)
+    for _ in range(3):  # later ones do not disturb the cleaning up
+        os.kill(process.pid, number)
+        time.sleep(0.02)
+    assert ended(process)[0] == expected
+
+
+@needs_namespaces
+def test_a_command_that_is_interrupted_without_a_terminal_ends() -> None:
+    process = start("--", "sleep", "60")
+    eventually(sleeps)
+    os.kill(process.pid, signal.SIGINT)
+    assert ended(process)[0] == 130
+
+
+@needs_namespaces
+def test_what_a_killed_lab_left_is_removed_by_the_next() -> None:
+    process = start("--", "sleep", "60")
+    eventually(sleeps)
+    process.kill()
+    process.communicate()
+    assert not is_clean()
+    eventually(lambda: not sleeps())
+    code, output, _ = lab("--", "true")
+    assert code == 0, output
+
+
+@needs_namespaces
+def test_a_kept_lab_stands_until_the_next_one() -> None:
+    code, output, _ = lab("--keep", "--", "true")
+    assert code == 0
+    assert "ip netns exec pixguard-client bash" in output
+    script = "import socket; print(socket.create_connection(('203.0.113.5', 25), 5).recv(999))"
+    inside = ["ip", "netns", "exec", "pixguard-client", sys.executable, "-c", script]
+    assert MASKED in subprocess.run(inside, check=True, capture_output=True, text=True).stdout
+    assert lab("--", "true")[0] == 0
+
+
+@needs_namespaces
+def test_a_kept_lab_is_removed_as_it_says() -> None:
+    _, output, _ = lab("--keep", "--", "true")
+    commands = [line.strip() for line in output.split("at once:\n")[1].splitlines()]
+    assert len(commands) == 5
+    for command in commands:
+        subprocess.run(command.split(), check=True)
+    eventually(is_clean)
+
+
+@needs_namespaces
+def test_a_second_lab_at_the_same_time_is_refused() -> None:
+    process = start("--", "sleep", "60")
+    eventually(sleeps)
+    code, _, error = lab("--", "true")
+    assert code == 1
+    assert "another lab is running" in error
+    process.terminate()
+    ended(process)
+
+
+@needs_namespaces
+def test_a_namespace_that_no_lab_made_is_left_alone() -> None:
+    subprocess.run(["ip", "netns", "add", "pixguard-server"], check=True)
+    try:
+        code, _, error = lab("--", "true")
+        assert Path("/run/netns/pixguard-server").exists()
+    finally:
+        subprocess.run(["ip", "netns", "delete", "pixguard-server"], check=True)
+    assert code == 1
+    assert "ip netns delete pixguard-server" in error
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--config", "/proc/self/mem"), "/proc/self/mem"),
+        (("--server", "no-such-command"), "no-such-command"),
+        (("--server", "'unbalanced"), "--server"),
+        (("--server", ""), "--server"),
+        (("--server", "false"), "false ended with code 1"),
+        (("--", "no-such-command"), "no-such-command"),
+    ],
+)
+def test_what_cannot_be_is_told(arguments: tuple[str, ...], said: str) -> None:
+    code, _, error = lab(*arguments)
+    assert code == 1
+    assert said in error
+
+
+@needs_namespaces
+def test_a_bad_rule_file_is_told_with_its_place(tmp_path: Path) -> None:
+    rules = tmp_path / "bad.conf"
+    rules.write_text("hostname a\nno such command\n")
+    code, _, error = lab("--config", str(rules))
+    assert code == 1
+    assert f"{rules}:2:" in error
+
+
+@needs_namespaces
+def test_an_appliance_that_is_killed_meanwhile_can_be_started_again() -> None:
+    with Lab(RULES / "pix-6.3.conf") as standing:
+        standing.appliance.kill()
+        standing.appliance.wait()
+        standing.start_appliance()
+
+
+@needs_namespaces
+def test_a_block_that_fails_leaves_nothing() -> None:
+    with pytest.raises(ZeroDivisionError), Lab(RULES / "pix-6.3.conf", keep=True):
+        raise ZeroDivisionError
+
+
+def test_without_root_it_says_what_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(PixguardError, match=r"takes root.*replay"):
+        run_lab(RULES / "pix-6.3.conf", None, False, ())
+
+
+@needs_namespaces
+@pytest.mark.parametrize("capability", ["sys_admin", "net_admin", "net_raw"])
+def test_root_that_may_not_do_all_of_it_is_told_what_it_lacks(capability: str) -> None:
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", f"-{capability}", *PROGRAM],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"pixguard: CAP_{capability.upper()} missing")
+
+
+@needs_namespaces
+def test_a_missing_command_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None if "iptables" in name else name)
+    with pytest.raises(PixguardError, match=r"install: iptables$"):
+        require_tools()
+
+
+def test_the_ready_example_is_found_in_a_checkout_and_where_a_wheel_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ready_example("pix-6.3.conf") == RULES / "pix-6.3.conf"
+    installed = tmp_path / "share" / "pixguard" / "rules"
+    installed.mkdir(parents=True)
+    (installed / "other.conf").write_text("")
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    assert ready_example("other.conf") == installed / "other.conf"
+    with pytest.raises(PixguardError, match="--config"):
+        ready_example("absent.conf")
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ("a\r\n", "a\r\n.\r\n"),
+        (".\r\n", "..\r\n.\r\n"),
+        ("a\r\n..b\r\n", "a\r\n...b\r\n.\r\n"),
+    ],
+)
+def test_dots_are_doubled(content: str, sent: str) -> None:
+    assert Mail("h", "s", "r", content).session[4] == sent
+    assert INWARD.session[4].endswith("\r\n..\r\n.\r\n")

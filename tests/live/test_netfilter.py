@@ -1,0 +1,231 @@
+"""The rules as text: what `iptables-restore` is given."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.box import Box
+from appliance.errors import PixguardError
+from appliance.live import connmark
+from appliance.live.netfilter import Table, compile_rules, print_rules
+from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
+
+BOX = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
+STATIC = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0"
+
+
+def chain(table: Table, name: str) -> list[str]:
+    """The rules of a chain, without the comments that tell a line of the rule file."""
+    return [
+        re.sub(r' -m comment --comment "line \d+"', "", rule)
+        for each in table.chains
+        if each.name == name
+        for rule in each.rules
+    ]
+
+
+def access_list(*rules: str) -> list[str]:
+    """The chain that an access list becomes."""
+    lines = [f"access-list a {rule}" for rule in rules]
+    made = configuration(TWO_INTERFACES, *lines, "access-group a in interface outside")
+    return chain(compile_rules(made, BOX).filter, "PIXGUARD-ACL-eth0")
+
+
+@pytest.mark.parametrize(
+    ("rule", "matches"),
+    [
+        ("permit ip any any", [""]),
+        ("permit tcp any host 203.0.113.5", ["-p 6 -m conntrack --ctorigdst 203.0.113.5/32"]),
+        (
+            "permit tcp host 192.0.2.1 gt 1023 any eq smtp",
+            ["-p 6 -s 192.0.2.1/32 -m tcp --sport 1024:65535 -m conntrack --ctorigdstport 25:25"],
+        ),
+        (
+            "permit udp any neq 53 any neq 53",
+            [
+                f"-p 17 -m udp --sport {source} -m conntrack --ctorigdstport {destination}"
+                for source in ("0:52", "54:65535")
+                for destination in ("0:52", "54:65535")
+            ],
+        ),
+        ("permit tcp any any range 20 30", ["-p 6 -m conntrack --ctorigdstport 20:30"]),
+        ("permit tcp any any lt 1", ["-p 6 -m conntrack --ctorigdstport 0:0"]),
+        ("permit icmp any any echo", ["-p 1 -m icmp --icmp-type 8"]),
+        ("permit icmp any any", ["-p 1"]),
+        ("permit 47 any any", ["-p 47"]),
+    ],
+)
+def test_a_rule_becomes_matches(rule: str, matches: list[str]) -> None:
+    expected = [f"{match} -j RETURN".strip() for match in matches]
+    assert [made.strip() for made in access_list(rule)] == [*expected, "-j DROP"]
+
+
+def test_what_iptables_would_widen_matches_nothing_more() -> None:
+    """ICMP type 255 means any type to iptables, and protocol 0 any protocol."""
+    made = configuration(
+        TWO_INTERFACES,
+        "access-list a permit icmp any any echo",
+        "access-group a in interface outside",
+    )
+    rule = made.access_lists[0].rules[0]
+    for change, expected in (
+        ({"icmp_type": 255}, []),
+        ({"protocol": 6}, []),
+        ({"protocol": 0, "icmp_type": None}, ["-m conntrack --ctproto 0 -j RETURN"]),
+    ):
+        changed = replace(rule, **change)
+        lists = (replace(made.access_lists[0], rules=(changed,)),)
+        compiled = compile_rules(replace(made, access_lists=lists), BOX)
+        assert chain(compiled.filter, "PIXGUARD-ACL-eth0") == [*expected, "-j DROP"]
+
+
+def test_deny_drops_and_order_is_kept() -> None:
+    assert access_list("deny tcp any any", "permit ip any any") == [
+        "-p 6 -j DROP",
+        " -j RETURN",
+        "-j DROP",
+    ]
+
+
+def test_each_rule_tells_its_line() -> None:
+    made = configuration(
+        TWO_INTERFACES, "access-list a permit ip any any", "access-group a in interface outside"
+    )
+    text = compile_rules(made, BOX).filter.text()
+    assert '-A PIXGUARD-ACL-eth0  -m comment --comment "line 6" -j RETURN' in text
+
+
+def test_statics_become_translations_both_ways() -> None:
+    made = configuration(
+        TWO_INTERFACES,
+        STATIC,
+        "static (inside,outside) tcp interface 2525 10.1.1.6 25 netmask 255.255.255.255 0 0",
+        "static (inside,outside) 198.51.100.0 10.1.2.0 netmask 255.255.255.0 0 0",
+    )
+    nat = compile_rules(made, BOX).nat
+    assert chain(nat, "PIXGUARD-DNAT") == [
+        "-i eth0 -d 203.0.113.5/32 -j DNAT --to-destination 10.1.1.5",
+        "-i eth0 -d 203.0.113.1/32 -p 6 --dport 2525 -j DNAT --to-destination 10.1.1.6:25",
+        "-i eth0 -d 198.51.100.0/24 -j NETMAP --to 10.1.2.0/24",
+    ]
+    assert chain(nat, "PIXGUARD-SNAT") == [
+        "-o eth0 -s 10.1.1.5/32 -m connmark --mark 0x800001/0x80ffff "
+        "-j SNAT --to-source 203.0.113.5",
+        "-o eth0 -p 6 -s 10.1.1.6/32 -m tcp --sport 25 -m connmark --mark 0x800002/0x80ffff "
+        "-j SNAT --to-source 203.0.113.1:2525",
+        "-o eth0 -s 10.1.2.0/24 -m connmark --mark 0x800003/0x80ffff "
+        "-j NETMAP --to 198.51.100.0/24",
+        "-m connmark --mark 0x800000/0x800000 -j ACCEPT",
+    ]
+
+
+def test_every_fixup_range_is_inspected() -> None:
+    made = configuration(TWO_INTERFACES, "fixup protocol smtp 587", "fixup protocol smtp 2000-2010")
+    permit = chain(compile_rules(made, BOX).filter, "PIXGUARD-PERMIT")
+    ports = [rule.split()[5] for rule in permit if "PIXGUARD-WORKER" in rule]
+    assert ports == ["25:25", "587:587", "2000:2010"]
+
+
+def test_workers_are_dealt_out_evenly() -> None:
+    box = Box(interfaces=BOX.interfaces, workers=3, queue=100)
+    table = compile_rules(configuration(TWO_INTERFACES), box).filter
+    every = [re.findall(r"--every (\d)", rule) for rule in chain(table, "PIXGUARD-WORKER")]
+    assert every == [["3"], ["2"], [], []]
+    queues = [re.findall(r"--queue-num (\d+)", rule) for rule in chain(table, "PIXGUARD-QUEUE")]
+    assert queues == [[], ["100"], ["101"], ["102"], []]
+    assert "bypass" not in table.text()
+
+
+@pytest.mark.parametrize("name", ["PIXGUARD-ACL-eth0", "PIXGUARD-CONDUITS", "PIXGUARD-IN-eth0"])
+def test_every_judging_chain_ends_in_a_drop(name: str) -> None:
+    made = configuration(
+        TWO_INTERFACES,
+        STATIC,
+        "conduit permit ip any any",
+        "access-list a permit ip any any",
+        "access-group a in interface outside",
+    )
+    assert chain(compile_rules(made, BOX).filter, name)[-1] == "-j DROP"
+
+
+def test_an_interface_that_the_box_lacks_takes_no_part() -> None:
+    made = configuration(
+        THREE_INTERFACES,
+        "static (dmz,outside) 203.0.113.7 172.16.1.7 netmask 255.255.255.255 0 0",
+    )
+    compiled = compile_rules(made, BOX)
+    assert "172.16.1.7" not in compiled.filter.text() + compiled.nat.text()
+
+
+def test_an_interface_that_is_shut_down_takes_no_part() -> None:
+    made = configuration(TWO_INTERFACES, STATIC, "interface ethernet0 auto shutdown")
+    compiled = compile_rules(made, BOX)
+    assert "eth0" not in compiled.filter.text() + compiled.nat.text() + compiled.filter6.text()
+
+
+def test_an_interface_that_the_rule_file_lacks_is_an_error() -> None:
+    box = Box(interfaces=(*BOX.interfaces, ("lobby", "eth2")))
+    with pytest.raises(PixguardError, match="'lobby'; the rule file names inside, outside"):
+        compile_rules(configuration(TWO_INTERFACES), box)
+
+
+def test_chain_names_fit_the_kernel() -> None:
+    """XT_EXTENSION_MAXNAMELEN is 29, with the NUL."""
+    box = Box(interfaces=(("outside", "o" * 15), ("inside", "NEW")))
+    made = configuration(
+        TWO_INTERFACES, "access-list a permit ip any any", "access-group a in interface outside"
+    )
+    names = [each.name for each in compile_rules(made, box).filter.chains]
+    assert max(map(len, names)) <= 28
+    assert len(set(names)) == len(names)
+
+
+PRESENT = """\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:PIXGUARD - [0:0]
+:PIXGUARD-OLD - [0:0]
+:ufw-before-forward - [0:0]
+-A FORWARD -j PIXGUARD
+-A FORWARD -j ufw-before-forward
+-A PIXGUARD -j PIXGUARD-OLD
+-A PIXGUARD-OLD -j DROP
+COMMIT
+"""
+
+
+def test_what_is_ours_is_replaced_and_nothing_else() -> None:
+    table = compile_rules(configuration(TWO_INTERFACES), BOX).filter
+    lines = table.text(PRESENT).splitlines()
+    assert [line for line in lines if line.startswith("-D")] == ["-D FORWARD -j PIXGUARD"]
+    assert [line for line in lines if line.startswith("-X")] == ["-X PIXGUARD-OLD"]
+    assert ":PIXGUARD-OLD - [0:0]" in lines
+    assert not [line for line in lines if "ufw" in line or line.startswith(":FORWARD")]
+
+
+def test_closed_lets_nothing_begin() -> None:
+    table = compile_rules(configuration(TWO_INTERFACES, STATIC), BOX).filter
+    assert chain(table.closed(), "PIXGUARD-NEW") == ["-j DROP"]
+    assert chain(table.closed(), "PIXGUARD-STATE") == chain(table, "PIXGUARD-STATE")
+
+
+def test_the_parts_of_a_mark_do_not_overlap() -> None:
+    parts = [connmark.TRANSLATION, connmark.WORKER, connmark.INSPECTED, connmark.PERMITTED]
+    assert sum(parts) == connmark.ALL == 0x00FFFFFF
+    assert connmark.of_worker(63) == connmark.WORKER
+
+
+def test_rules_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rule_file, box_file = tmp_path / "rules.conf", tmp_path / "box.yaml"
+    rule_file.write_text(TWO_INTERFACES + STATIC + "\n")
+    box_file.write_text("interfaces: {outside: eth0, inside: eth1}\n")
+    assert print_rules(rule_file, box_file) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("COMMIT") == 3
+    assert "-j DNAT --to-destination 10.1.1.5" in printed

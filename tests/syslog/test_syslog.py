@@ -1,0 +1,172 @@
+"""Log lines, to the blank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from appliance.events import (
+    Closing,
+    ConnectionBuilt,
+    ConnectionClosed,
+    Denial,
+    Direction,
+    Endpoint,
+    Flow,
+    Inspected,
+    Kind,
+    PacketDenied,
+)
+from appliance.smtp.release import RELEASES
+from appliance.syslog import Syslog, flag_names
+
+OUTSIDE = Endpoint(
+    "outside", IPv4Address("203.0.113.10"), 40000, IPv4Address("203.0.113.10"), 40000
+)
+INSIDE = Endpoint("inside", IPv4Address("10.1.1.5"), 25, IPv4Address("203.0.113.5"), 25)
+INBOUND = Flow(7, OUTSIDE, INSIDE, inbound=True, inspected="6.3")
+OUTBOUND = Flow(8, INSIDE, OUTSIDE, inbound=False, inspected="6.3")
+
+NEW = Syslog("PIX", RELEASES["6.3"])
+OLD = Syslog("PIX", RELEASES["6.1"])
+
+
+def test_connection_built_names_the_less_secure_side_first():
+    assert NEW.message(ConnectionBuilt(0, INBOUND)) == (
+        "%PIX-6-302013: Built inbound TCP connection 7 "
+        "for outside:203.0.113.10/40000 (203.0.113.10/40000) "
+        "to inside:10.1.1.5/25 (203.0.113.5/25)"
+    )
+    assert NEW.message(ConnectionBuilt(0, OUTBOUND)) == (
+        "%PIX-6-302013: Built outbound TCP connection 8 "
+        "for outside:203.0.113.10/40000 (203.0.113.10/40000) "
+        "to inside:10.1.1.5/25 (203.0.113.5/25)"
+    )
+
+
+def test_connection_built_before_6_2():
+    assert OLD.message(ConnectionBuilt(0, INBOUND)) == (
+        "%PIX-6-302001: Built inbound TCP connection 7 for faddr 203.0.113.10/40000 "
+        "gaddr 203.0.113.5/25 laddr 10.1.1.5/25"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flow", "closing", "by_client", "reason"),
+    [
+        (INBOUND, Closing.FIN, False, "TCP FINs"),
+        (INBOUND, Closing.RESET, True, "Reset-O"),
+        (INBOUND, Closing.RESET, False, "Reset-I"),
+        (OUTBOUND, Closing.RESET, True, "Reset-I"),
+        (OUTBOUND, Closing.RESET, False, "Reset-O"),
+        (INBOUND, Closing.TIMEOUT, False, "Conn-timeout"),
+        (INBOUND, Closing.DROPPED, False, "Deny"),
+    ],
+)
+def test_connection_closed(flow, closing, by_client, reason):
+    event = ConnectionClosed(0, flow, closing, by_client, 3725.9, 1234)
+    assert NEW.message(event) == (
+        f"%PIX-6-302014: Teardown TCP connection {flow.number} for outside:203.0.113.10/40000 "
+        f"to inside:10.1.1.5/25 duration 1:02:05 bytes 1234 {reason}"
+    )
+
+
+def test_connection_closed_before_6_2():
+    assert OLD.message(ConnectionClosed(0, INBOUND, Closing.FIN, False, 0.4, 9)) == (
+        "%PIX-6-302002: Teardown TCP connection 7 faddr 203.0.113.10/40000 "
+        "gaddr 203.0.113.5/25 laddr 10.1.1.5/25 duration 0:00:00 bytes 9 (TCP FINs)"
+    )
+
+
+def test_what_is_open_at_the_end_of_a_capture_draws_no_line():
+    assert NEW.message(ConnectionClosed(0, INBOUND, Closing.OPEN, False, 1, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("denial", "protocol", "flags", "line"),
+    [
+        (
+            Denial.NO_PERMIT,
+            6,
+            2,
+            "2-106001: Inbound TCP connection denied from 203.0.113.10/40000 to 10.1.1.5/25 "
+            "flags SYN on interface outside",
+        ),
+        (
+            Denial.NO_PERMIT_UDP,
+            17,
+            0,
+            "2-106006: Deny inbound UDP from 203.0.113.10/40000 to 10.1.1.5/25 "
+            "on interface outside",
+        ),
+        (
+            Denial.NO_PERMIT_OTHER,
+            47,
+            0,
+            "3-106010: Deny inbound protocol 47 src outside:203.0.113.10 dst inside:10.1.1.5",
+        ),
+        (
+            Denial.NO_PERMIT_ICMP,
+            1,
+            0x800,
+            "3-106014: Deny inbound icmp src outside:203.0.113.10 dst inside:10.1.1.5 "
+            "(type 8, code 0)",
+        ),
+        (
+            Denial.NO_CONNECTION,
+            6,
+            0x14,
+            "6-106015: Deny TCP (no connection) from 203.0.113.10/40000 to 10.1.1.5/25 "
+            "flags RST ACK on interface outside",
+        ),
+        (
+            Denial.ACCESS_LIST,
+            6,
+            2,
+            "4-106023: Deny tcp src outside:203.0.113.10/40000 dst inside:10.1.1.5/25 "
+            'by access-group "from-outside"',
+        ),
+        (
+            Denial.NO_TRANSLATION_INBOUND,
+            17,
+            0,
+            "3-106011: Deny inbound (No xlate) udp src outside:203.0.113.10/40000 "
+            "dst inside:10.1.1.5/25",
+        ),
+        (
+            Denial.NO_TRANSLATION,
+            1,
+            0x0303,
+            "3-305005: No translation group found for icmp src outside:203.0.113.10 "
+            "dst inside:10.1.1.5 (type 3, code 3)",
+        ),
+        (Denial.NO_ROUTE, 6, 2, "6-110001: No route to 10.1.1.5 from 203.0.113.10"),
+    ],
+)
+def test_denied(denial, protocol, flags, line):
+    lists = "from-outside" if denial is Denial.ACCESS_LIST else ""
+    event = PacketDenied(0, denial, protocol, OUTSIDE, INSIDE, lists, flags)
+    assert NEW.message(event) == f"%PIX-{line}"
+
+
+def test_every_denial_has_a_message():
+    for denial in Denial:
+        event = PacketDenied(0, denial, 6, OUTSIDE, INSIDE, "x", 2)
+        assert f"-{denial.value}: " in (NEW.message(event) or "")
+
+
+def test_address_edited():
+    event = Inspected(
+        0, Kind.ADDRESS_EDITED, INBOUND, Direction.TO_SERVER, 0, detail="<a|b@example.net>"
+    )
+    assert NEW.message(event) == (
+        "%PIX-2-108002: SMTP replaced string: out 203.0.113.10 in 10.1.1.5 data: <a|b@example.net>"
+    )
+    assert NEW.message(replace(event, kind=Kind.COMMAND_BLOCKED)) is None
+
+
+def test_flag_names_lowest_bit_first():
+    assert flag_names(0x3F) == "FIN SYN RST PSH ACK URG"
+    assert flag_names(0) == ""
