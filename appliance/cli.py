@@ -62,19 +62,27 @@ def rules(config: Path, box: Path) -> None:
     sys.exit(print_rules(config, box))
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command()
 @click.option("--config", type=EXISTING, help="Rule file (default: the ready example).")
 @click.option("--server", metavar="COMMAND", help="Mail server to run instead of the lab's own.")
 @click.option("--keep", is_flag=True, help="Leave the lab standing at the end.")
+@click.option(
+    "--name",
+    default="pixguard",
+    show_default=True,
+    help="What its namespaces' names begin with; labs of different names can stand together.",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def lab(config: Path | None, server: str | None, keep: bool, command: tuple[str, ...]) -> None:
+def lab(
+    config: Path | None, server: str | None, keep: bool, name: str, command: tuple[str, ...]
+) -> None:
     """Client, firewall and mail server in network namespaces (root).
 
     With COMMAND (after --), run it in the client's namespace instead of the scripted sessions.
     """
     from appliance.lab.show import run_lab
 
-    sys.exit(run_lab(config, server, keep, command))
+    sys.exit(run_lab(config, server, keep, command, name))
 
 
 @main.command()

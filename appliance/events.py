@@ -44,7 +44,7 @@ class Closing(Enum):
 
 
 class Denial(Enum):
-    """Why a packet may not pass; the value is the number of the message it draws (DECISIONS 7)."""
+    """Why a packet may not pass; the value is the number of the message it draws."""
 
     NO_PERMIT = "106001"  # inbound TCP, no access list bound to the interface, no conduit permits
     NO_PERMIT_UDP = "106006"  # likewise

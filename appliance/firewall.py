@@ -19,17 +19,21 @@ from appliance.events import (
     PacketDenied,
     Report,
 )
-from appliance.packet.segment import ACK, RST, SYN, Segment
+from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
 from appliance.smtp.inspector import Inspector
 from appliance.tcp.connection import Connection
 from appliance.tcp.passage import Passage
+from appliance.tcp.stream import Room
 from appliance.verdict import DROP, FORWARD, Verdict
 
 _ICMP, _TCP, _UDP = 1, 6, 17
 _PORTS = Struct("!HH")
 
 _GRAIN = 4
-"""Seconds by which a connection may outlive its deadline."""
+"""Seconds that are looked at together."""
+
+_LOOK = 30
+"""Seconds after which a flow is looked at again; it may outlive its deadline by as much."""
 
 Key: TypeAlias = tuple[int, int, int, int, int, int]
 """Protocol, source, source port, destination, destination port, mark."""
@@ -50,9 +54,10 @@ class Firewall:
         self._report = report
         self._recorded = recorded
         self._flows: dict[Key, tuple[Connection | Passage, bool]] = {}
-        self._deadlines: dict[int, list[tuple[Key, Connection | Passage]]] = {}
+        self._deadlines: dict[int, set[Key]] = {}
         self._looked_at = 0
         self._built = 0
+        self._room = Room()
 
     @property
     def flows(self) -> int:
@@ -89,12 +94,19 @@ class Firewall:
         known = self._flows.get(key)
         if known is not None:
             flow, from_client = known
-            opens = segment.flags & (SYN | ACK | RST) == SYN and from_client
+            end = flow.flow.client if from_client else flow.flow.server
+            if ingress and end.interface and ingress != end.interface:
+                # Its own connection's other end, forged: it could say that the mail begins.
+                opening = _opening(segment, ingress, egress)
+                return self._deny(opening, _unknown(opening), segment.flags, now)
+            opens = _begins(segment) and from_client
             if not (opens and flow.reopened_by(segment)):
                 verdict = flow.receive(segment, from_client, now)
                 if flow.gone:
                     self._forget(key)
                 return verdict
+            if flow.closing is None:
+                flow.expire(now)
             self._forget(key)
         return self._open(segment, key, now, ingress, egress)
 
@@ -109,15 +121,16 @@ class Firewall:
             return
         self._looked_at = current
         for due in sorted(moment for moment in self._deadlines if moment < current):
-            for key, flow in self._deadlines.pop(due):
+            for key in self._deadlines.pop(due):
                 known = self._flows.get(key)
-                if known is None or known[0] is not flow:
+                if known is None:
                     continue
+                flow, _ = known
                 if flow.deadline <= now:
                     flow.expire(now)
                     self._forget(key)
                 else:
-                    self._watch(key, flow)
+                    self._watch(key, flow, now)
 
     def close(self, now: float) -> None:
         """Report every connection that is still open as such, at the end of a capture.
@@ -133,22 +146,13 @@ class Firewall:
 
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
-        opening = Opening(
-            protocol=_TCP,
-            source=IPv4Address(segment.source),
-            source_port=segment.source_port,
-            destination=IPv4Address(segment.destination),
-            destination_port=segment.destination_port,
-            ingress=ingress,
-            egress=egress,
-        )
-        begins = segment.flags & (SYN | ACK | RST) == SYN
-        if begins:
+        opening = _opening(segment, ingress, egress)
+        if _begins(segment):
             admission = self._admit(opening)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
             return self._build(admission, segment, key, True, now).receive(segment, True, now)
-        if not self._recorded:
+        if not self._recorded or segment.flags & RST:
             return self._deny(opening, _unknown(opening), segment.flags, now)
         return self._adopt(opening, segment, key, now)
 
@@ -202,20 +206,23 @@ class Firewall:
         else:
             greeting_due = bool(segment.flags & SYN) or not from_client
             inspector = Inspector(release, greeting_due)
-            built = Connection(flow, inspector, now, self._report, self._recorded)
-        self._remember(key, built)
+            built = Connection(flow, inspector, now, self._report, self._room, self._recorded)
+        self._remember(key, built, now)
         return built
 
-    def _remember(self, key: Key, flow: Connection | Passage) -> None:
+    def _remember(self, key: Key, flow: Connection | Passage, now: float) -> None:
         self._flows[key] = (flow, True)
         self._flows[_turned(key)] = (flow, False)
-        self._watch(key, flow)
+        self._watch(key, flow, now)
 
-    def _watch(self, key: Key, flow: Connection | Passage) -> None:
-        self._deadlines.setdefault(int(flow.deadline) // _GRAIN, []).append((key, flow))
+    def _watch(self, key: Key, flow: Connection | Passage, now: float) -> None:
+        due = min(flow.deadline, now + _LOOK)  # an end brings the deadline nearer
+        self._deadlines.setdefault(int(due) // _GRAIN, set()).add(key)
 
     def _forget(self, key: Key) -> None:
-        del self._flows[key]
+        flow, _ = self._flows.pop(key)
+        if isinstance(flow, Connection):
+            flow.let_go()
         self._flows.pop(_turned(key), None)
 
     def _receive_other(
@@ -254,7 +261,7 @@ class Firewall:
             return self._deny(opening, admission, type_and_code, now)
         if protocol == _UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
-            self._remember(key, Passage(flow, now, _ignore))
+            self._remember(key, Passage(flow, now, _ignore), now)
         return FORWARD
 
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:
@@ -272,6 +279,23 @@ class Firewall:
                 )
             )
         return DROP
+
+
+def _begins(segment: Segment) -> bool:
+    """Whether a segment is the first of a connection."""
+    return bool(segment.flags & (SYN | ACK | RST | FIN) == SYN)
+
+
+def _opening(segment: Segment, ingress: str, egress: str) -> Opening:
+    return Opening(
+        protocol=_TCP,
+        source=IPv4Address(segment.source),
+        source_port=segment.source_port,
+        destination=IPv4Address(segment.destination),
+        destination_port=segment.destination_port,
+        ingress=ingress,
+        egress=egress,
+    )
 
 
 def _unknown(opening: Opening) -> Admission:

@@ -106,6 +106,20 @@ def _enter_static(draft: Draft, arguments: Arguments) -> None:
             "nothing is translated by it",
         )
         return
+    for key in ("max_connections", "embryonic_limit"):
+        if arguments.get(key, int):
+            draft.warn(
+                arguments.where(key),
+                "the limits of a `static` are not implemented",
+                "0 says the same: any number of connections may pass",
+            )
+            break
+    if arguments.get("dns", bool):
+        draft.warn(
+            arguments.where("dns"),
+            "`dns` after a `static` is not implemented",
+            "addresses in DNS answers stay as they are",
+        )
     entry = _static(draft, arguments)
     other = draft.statics.setdefault(_claim(entry), entry)
     if other is not entry:

@@ -20,7 +20,7 @@ from appliance.lab.hits import read_hits
 from appliance.lab.interruption import interruptible, left_to_the_foreground
 from appliance.lab.lab import Lab
 from appliance.lab.rules import ready_example
-from appliance.lab.topology import CLIENT, OUTSIDE, SERVER, SERVER_MAPPED
+from appliance.lab.topology import CLIENT, INSIDE, OUTSIDE, SERVER, SERVER_MAPPED
 from appliance.lab.view import WIDTH, exchanges, show_exchange
 
 FRESH = 1.0
@@ -29,7 +29,13 @@ FRESH = 1.0
 EXAMPLE = "pix-6.3.conf"
 
 
-def run_lab(config: Path | None, server: str | None, keep: bool, command: tuple[str, ...]) -> int:
+def run_lab(
+    config: Path | None,
+    server: str | None,
+    keep: bool,
+    command: tuple[str, ...],
+    name: str = "pixguard",
+) -> int:
     """Put up the lab, run the sessions or a command in it, and show what happened.
 
     Args:
@@ -37,6 +43,7 @@ def run_lab(config: Path | None, server: str | None, keep: bool, command: tuple[
         server: command of a mail server, None for the lab's own.
         keep: whether the lab is left standing.
         command: a command to run in the client's namespace instead of the sessions.
+        name: what the names of its namespaces begin with.
 
     Returns:
         the exit code: the command's, or 0 if the sessions went as they should, else 1.
@@ -47,7 +54,7 @@ def run_lab(config: Path | None, server: str | None, keep: bool, command: tuple[
     rules = config or ready_example(EXAMPLE)
     if command and not shutil.which(command[0]):
         raise PixguardError(f"there is no command {command[0]!r}")
-    lab = Lab(rules, server=_split(server), keep=keep)
+    lab = Lab(rules, prefix=name, server=_split(server), keep=keep)
     console = make_console()
     with interruptible() as ending:
         try:
@@ -84,8 +91,8 @@ def _split(server: str | None) -> tuple[str, ...]:
 
 def _run(lab: Lab, rules: Path, console: Console, command: tuple[str, ...]) -> int:
     console.print(
-        f"client {CLIENT} --- outside {OUTSIDE} [firewall] inside --- server {SERVER}, "
-        f"known outside as {SERVER_MAPPED}\nrules: {rules}\n",
+        f"client {CLIENT} --- outside {OUTSIDE} [firewall] {INSIDE} inside --- server {SERVER}\n"
+        f"outside, the server is {SERVER_MAPPED}; rules: {rules}\n",
         soft_wrap=True,
     )
     if command:
@@ -159,7 +166,7 @@ def _tell_how_to_go_on(lab: Lab, console: Console) -> None:
     console.print(
         "The lab is left standing. Enter it:\n"
         + "".join(f"    ip netns exec {name} bash\n" for name in names)
-        + "The next `pixguard lab` removes it; or, at once:\n"
+        + "The next lab of this name removes it; or, at once:\n"
         + f"    kill {' '.join(map(str, processes))}\n"
         + "".join(f"    ip netns delete {name}\n" for name in names)
         + f"    rm -r {lab.directory}",

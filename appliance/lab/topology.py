@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SERVER = "10.1.1.5"
 SERVER_MAPPED = "203.0.113.5"
 
 RUN = Path("/run")
+PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 
 
 class Topology:
@@ -29,9 +31,18 @@ class Topology:
 
     Args:
         prefix: what the names begin with.
+
+    Raises:
+        PixguardError: no names can begin so.
     """
 
     def __init__(self, prefix: str) -> None:
+        if not PREFIX.fullmatch(prefix):
+            raise PixguardError(
+                f"{prefix!r} is no name for a lab: it takes 1 to 32 letters, digits and `-`, a "
+                "letter first"
+            )
+        self._prefix = prefix
         self.directory = RUN / f"{prefix}-lab"
         self.client = Namespace(f"{prefix}-client")
         self.router = Namespace(f"{prefix}-router")
@@ -98,7 +109,10 @@ class Topology:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(handle)
-                raise PixguardError("another lab is running; only one can at a time") from None
+                raise PixguardError(
+                    f"another lab called {self._prefix} is running; `--name` gives this one "
+                    "another name"
+                ) from None
             # Another lab may have ended in between and taken the directory with it.
             if _is_at(self.directory, handle):
                 self._lock = handle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from appliance.box import Box, load_box
@@ -59,27 +59,46 @@ def counters_file(state: Path) -> Path:
 def alone(state: Path) -> Iterator[None]:
     """See to it that this network namespace has one appliance, and that one has a directory.
 
+    The directory is removed at the end, unless somebody else has something in it.
+
     Args:
         state: the box file's state directory.
 
     Raises:
         PixguardError: there is one already, or the directory cannot be made.
     """
+    path = state / f"lock-{_namespace()}"
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(state / f"lock-{_namespace()}", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = _lock(path)
+    except BlockingIOError:
+        raise PixguardError("another pixguard is the firewall of this network namespace") from None
     except OSError as error:
         raise PixguardError(
             f"{state}: cannot use the directory: {error.strerror}; `state` in the box file names it"
         ) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise PixguardError("another pixguard is the firewall of this network namespace") from None
-    else:
         yield
     finally:
+        counters_file(state).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            state.rmdir()
         os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    """Take the lock that a file is, and return its descriptor."""
+    while True:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Whoever had it last may remove the directory before the file is made in it, or the file
+        # before it is locked.
+        with suppress(FileNotFoundError), ExitStack() as undo:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            undo.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                undo.pop_all()
+                return handle
 
 
 def _namespace() -> int:

@@ -91,7 +91,9 @@ class QueueState:
 def read_queues() -> tuple[QueueState, ...]:
     """What the kernel says of the queues of this network namespace; root alone may read it."""
     states = []
-    for line in QUEUES.read_text().splitlines():
+    # Where nobody has ever listened to a queue, the kernel may not have loaded that part of it.
+    text = QUEUES.read_text() if QUEUES.exists() else ""
+    for line in text.splitlines():
         # number, listener, waiting, copy mode, copy range, dropped, overflowed, last id, 1
         fields = [int(each) for each in line.split()]
         states.append(QueueState(fields[0], fields[2], fields[5], fields[6]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,6 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.errors import Finding, FindingsError, PixguardError
+from appliance.live.command import run
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 
@@ -411,15 +411,4 @@ def _ip_batch(commands: Iterable[str]) -> None:
 
 
 def _ip(arguments: list[str], stdin: str = "") -> str:
-    try:
-        done = subprocess.run(
-            ["ip", *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=60
-        )
-    except FileNotFoundError:
-        raise PixguardError("ip is not installed: install the package iproute2") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PixguardError(f"ip does not run: {error}") from error
-    if done.returncode:
-        said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
-        raise PixguardError(f"ip {' '.join(arguments)} failed: {said}")
-    return done.stdout
+    return run(["ip", *arguments], "iproute2", stdin)

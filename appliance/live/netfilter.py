@@ -6,8 +6,6 @@ the chains are for, and in which order tables change: docs/netfilter.md.
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -19,68 +17,17 @@ from appliance.config.load import load_configuration
 from appliance.config.model import ANY, Configuration, Interface, Ports, Rule
 from appliance.errors import PixguardError
 from appliance.live import connmark
+from appliance.live.command import run
+from appliance.live.table import Chain, Table
 from appliance.policy.access_list import ICMP, TCP, UDP
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 
-NEW = "PIXGUARD-NEW"
-OURS = re.compile(r"^:(PIXGUARD(?:-\S+)?) ", re.MULTILINE)
-OUR_JUMPS = re.compile(r"^-A ((?!PIXGUARD)[A-Z]+ -j PIXGUARD(?:-\S+)?)$", re.MULTILINE)
-
 _DROP = "-j DROP"
+_CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
 _PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
 _UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
 _TRANSLATED = f"-m connmark ! --mark 0x0/{connmark.TRANSLATION:#x}"
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A chain of our own.
-
-    Args:
-        name: its name, which begins with PIXGUARD.
-        rules: its rules, each what follows `-A NAME`.
-    """
-
-    name: str
-    rules: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What is ours in one table.
-
-    Args:
-        name: the table's name.
-        jumps: pairs of a built-in chain and the chain of ours that it jumps to before all else.
-        chains: our chains.
-    """
-
-    name: str
-    jumps: tuple[tuple[str, str], ...]
-    chains: tuple[Chain, ...]
-
-    def text(self, present: str = "") -> str:
-        """Input of `iptables-restore --noflush` that puts this in place of what was ours.
-
-        Args:
-            present: what the table holds, as `iptables-save` prints it.
-        """
-        names = [chain.name for chain in self.chains]
-        stale = [name for name in OURS.findall(present) if name not in names]
-        lines = [f"*{self.name}"]
-        lines += [f"-D {jump}" for jump in OUR_JUMPS.findall(present)]
-        # Declaring a chain that is there empties it.
-        lines += [f":{name} - [0:0]" for name in names + stale]
-        lines += [f"-I {built_in} 1 -j {name}" for built_in, name in self.jumps]
-        lines += [f"-A {chain.name} {rule}" for chain in self.chains for rule in chain.rules]
-        lines += [f"-X {name}" for name in stale]
-        return "\n".join([*lines, "COMMIT", ""])
-
-    def closed(self) -> Table:
-        """The same, but new connections are dropped."""
-        chains = tuple(replace(c, rules=(_DROP,)) if c.name == NEW else c for c in self.chains)
-        return replace(self, chains=chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +43,13 @@ class Rules:
     filter: Table
     nat: Table
     filter6: Table
+
+    def closed(self) -> Table:
+        """The filter table, but new connections are dropped."""
+        chains = tuple(
+            _CLOSED if chain.name == _CLOSED.name else chain for chain in self.filter.chains
+        )
+        return replace(self.filter, chains=chains)
 
 
 def compile_rules(configuration: Configuration, box: Box) -> Rules:
@@ -166,9 +120,16 @@ class _Compiler:
         return Table("filter", jumps, tuple(chains))
 
     def _entrance(self, target: str) -> tuple[Chain, Chain]:
-        """Sends what goes from one of our interfaces to one of our interfaces to a target."""
+        """Sends what goes from one of our interfaces to another of them to a target."""
+        # Nothing leaves by the interface it came in by: it could pose as the other end of a
+        # connection there.
+        from_each = [
+            rule
+            for x in self._linux.values()
+            for rule in (f"-i {x} -o {x} -j DROP", f"-i {x} -j PIXGUARD-FROM")
+        ]
         return (
-            Chain("PIXGUARD", tuple(f"-i {x} -j PIXGUARD-FROM" for x in self._linux.values())),
+            Chain("PIXGUARD", tuple(from_each)),
             Chain("PIXGUARD-FROM", tuple(f"-o {x} {target}" for x in self._linux.values())),
         )
 
@@ -183,7 +144,7 @@ class _Compiler:
                 "-m conntrack ! --ctstate NEW,ESTABLISHED -j DROP",
                 f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
                 f"{_PERMITTED} -j ACCEPT",
-                f"-m conntrack --ctstate NEW -j {NEW}",
+                f"-m conntrack --ctstate NEW -j {_CLOSED.name}",
                 _DROP,
             ),
         )
@@ -195,7 +156,7 @@ class _Compiler:
             if each.stands_in
         ]
         rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
-        return Chain(NEW, (*rules, _DROP))
+        return Chain(_CLOSED.name, (*rules, _DROP))
 
     def _ingress(self, interface: Interface, linux: str) -> Chain:
         """Judges the first packet of a connection that begins behind an interface."""
@@ -386,9 +347,11 @@ def install(rules: Rules, replaced: Rules | None = None) -> None:
     Raises:
         PixguardError: the kernel or the iptables command refused.
     """
-    if replaced is None or replaced.nat != rules.nat:
+    same = replaced is not None and replaced.nat == rules.nat
+    # Somebody else may have emptied a built-in chain since.
+    if not (same and rules.nat.is_entered(_present("iptables", "nat"))):
         # While translations change, no connection may begin: it would keep the wrong addresses.
-        _load("iptables", rules.filter.closed())
+        _load("iptables", rules.closed())
         _load("iptables", rules.nat)
     if _has_ipv6():
         _load("ip6tables", rules.filter6)
@@ -401,13 +364,12 @@ def withdraw() -> None:
     Raises:
         PixguardError: the kernel or the iptables command refused.
     """
-    present = _present("iptables", "filter")
-    if f":{NEW} " in present:
-        _restore("iptables", f"*filter\n:{NEW} - [0:0]\n-A {NEW} {_DROP}\nCOMMIT\n")
-    _load("iptables", Table("nat", (), ()))
+    if f":{_CLOSED.name} " in _present("iptables", "filter"):
+        _restore("iptables", Table("filter", chains=(_CLOSED,)).text())
+    _load("iptables", Table("nat"))
     if _has_ipv6():
-        _load("ip6tables", Table("filter", (), ()))
-    _load("iptables", Table("filter", (), ()))
+        _load("ip6tables", Table("filter"))
+    _load("iptables", Table("filter"))
 
 
 def _has_ipv6() -> bool:
@@ -419,29 +381,12 @@ def _load(command: str, table: Table) -> None:
 
 
 def _present(command: str, table: str) -> str:
-    return _run([f"{command}-save", "-t", table])
+    return run([f"{command}-save", "-t", table], "iptables")
 
 
 def _restore(command: str, text: str) -> None:
     # The older variant has one lock for all its users; wait for it.
-    _run([f"{command}-restore", "--noflush", "--wait", "10"], text)
-
-
-def _run(command: list[str], stdin: str = "") -> str:
-    try:
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, check=False, timeout=120
-        )
-    except FileNotFoundError:
-        raise PixguardError(
-            f"{command[0]} is not installed: install the package iptables"
-        ) from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PixguardError(f"{command[0]} does not run: {error}") from error
-    if done.returncode:
-        said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
-        raise PixguardError(f"{' '.join(command)} failed: {said}")
-    return done.stdout
+    run([f"{command}-restore", "--noflush", "--wait", "10"], "iptables", text)
 
 
 def print_rules(config_path: Path, box_path: Path) -> int:

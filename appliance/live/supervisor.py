@@ -38,6 +38,9 @@ PATIENCE = 15.0
 LAST_PATIENCE = 2.0
 """Seconds between a worker's last word and its being killed."""
 
+SILENCE = 10.0
+"""Seconds after which a worker that says nothing is taken to hang."""
+
 RESTART_AFTER = 1.0
 """Seconds between the death of a worker and its successor's start."""
 
@@ -59,6 +62,8 @@ class WorkerProcess:
         self.configured = False
         self.failure = ""
         self.told_to_end = False
+        self.heard_at = 0.0
+        """When it last said something, on the monotonic clock."""
         self.start_at = 0.0
         """When to start it again, on the monotonic clock."""
         self._past = Counters()
@@ -84,6 +89,7 @@ class WorkerProcess:
         self.channel = Channel(own)
         self.configured = False
         self.failure = ""
+        self.heard_at = time.monotonic()
 
     def reap(self) -> int:
         """See a process that has closed its channel to its end.
@@ -193,6 +199,10 @@ class Supervisor:
                 if worker.process is None and now >= worker.start_at:
                     worker.restarts += 1
                     self._start(worker)
+                elif worker.process and now >= worker.heard_at + SILENCE:
+                    worker.heard_at = now
+                    worker.failure = f"it said nothing for {SILENCE:.0f} s"
+                    worker.process.kill()
             if now >= self._count_at:
                 self._count_at = now + COUNT_EVERY
                 self.write_counters()
@@ -280,6 +290,7 @@ class Supervisor:
                 self._hear(key.data)
 
     def _hear(self, worker: WorkerProcess) -> None:
+        worker.heard_at = time.monotonic()
         try:
             for message in worker.channel.receive():
                 self._take(worker, message)

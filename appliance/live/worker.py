@@ -43,7 +43,10 @@ TICK = 0.25
 """Seconds between two looks at the engine's timers."""
 
 COUNT_EVERY = 0.25
-"""Seconds between two reports of the counters."""
+"""Seconds between two reports of the counters, if they have changed."""
+
+SIGN_OF_LIFE_EVERY = 2.0
+"""Seconds between two reports of the counters, if they have not."""
 
 _KINDS = {
     ConnectionBuilt: "connection-built",
@@ -76,6 +79,7 @@ class Worker:
         self._syslog: Syslog
         self._counters = Counters()
         self._counted = Counters()
+        self._sign_of_life = 0.0
         self._running = True
 
     def configure(self, order: Configure) -> None:
@@ -210,8 +214,11 @@ class Worker:
 
     def _count(self) -> None:
         current = self._counters + Counters()
-        if current != self._counted and self._channel.send(Count(current)):
+        now = self._now()
+        due = current != self._counted or now >= self._sign_of_life
+        if due and self._channel.send(Count(current)):
             self._counted = current
+            self._sign_of_life = now + SIGN_OF_LIFE_EVERY
 
 
 def log_level(logging: Logging) -> int:

@@ -1,4 +1,4 @@
-"""Which packets of a capture to believe, by their checksums (DECISIONS 6).
+"""Which packets of a capture to believe, by their checksums.
 
 On the machine that sends, a capture sees packets before the network card has summed them up:
 their TCP checksum is that of the pseudo-header alone, or anything, and so may the IPv4 one be.

@@ -36,6 +36,8 @@ class Position(Enum):
     ARGUMENT = "argument"
     MASKED = "masked"
     """Up to CRLF all but blanks, CR and LF becomes `X`."""
+    BROKEN = "broken"
+    """Behind a bare LF: if anything but CRLF follows, the line is masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Commands:
 
     def discards(self, data: bytes) -> bool:
         """Whether these bytes are a segment to be dropped: it starts a command and ends before its
-        verb does (seen with telnet in character mode; DECISIONS 2).
+        verb does (as telnet in character mode sends it).
 
         Args:
             data: a whole segment.
@@ -128,6 +130,8 @@ class Commands:
                 at = self._judge_rest(data, at, remarks)
             elif self._position is Position.VERB:
                 at = self._judge_verb(data, at, remarks)
+            elif self._position is Position.BROKEN:
+                self._invalidate(data, at, remarks)
             elif self._position is Position.MASKED_VERB:
                 at = self._judge_masked_verb(data, at, remarks)
             else:
@@ -240,7 +244,7 @@ class Commands:
         """The line turns out to be no valid command: mask it from here on."""
         if self._position is not Position.MASKED:
             _mask(data, at, _line_end(data, at), remarks)
-            self._position = Position.MASKED
+            self._position = Position.MASKED if at < len(data) else Position.BROKEN
 
     def _end_line(self, at: int, remarks: list[Remark]) -> None:
         if self._address is not None and self._position is Position.ARGUMENT:

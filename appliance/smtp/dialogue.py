@@ -20,6 +20,10 @@ class Due(Enum):
     DATA = ord("d")
 
 
+DUE = 64 * 1024
+"""Replies that may be due at a time. Past it the client's bytes are dropped until some come."""
+
+
 class Dialogue:
     """The state of an SMTP connection.
 
@@ -35,6 +39,11 @@ class Dialogue:
     def __init__(self) -> None:
         self.phase = Phase.COMMAND
         self._due = bytearray()  # one byte a reply: small, since there is one queue a connection
+
+    @property
+    def overdue(self) -> bool:
+        """Whether more replies are due than any client would wait for."""
+        return len(self._due) > DUE
 
     def expect(self, due: Due) -> None:
         """The server has been sent something that it will reply to."""

@@ -44,6 +44,11 @@ class Inspector:
         self._mail: Mail | None = None
         self.remarks: list[Remark] = []
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the server owes more replies than any client would wait for."""
+        return self._dialogue.overdue
+
     def from_client(self, data: bytes, whole_segment: bool) -> Ruling:
         """Judge the client's next bytes.
 

@@ -14,7 +14,7 @@ from appliance.events import (
 from appliance.packet.segment import ACK, FIN, RST, SYN, URG, Segment, edit
 from appliance.smtp.command import EXCERPT
 from appliance.smtp.inspector import Inspector, Refusal
-from appliance.tcp.stream import REMEMBERED, Stream
+from appliance.tcp.stream import REMEMBERED, Room, Stream
 from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE
 from appliance.verdict import DROP, FORWARD, Verdict
 
@@ -27,6 +27,7 @@ class Connection:
         inspector: judges its bytes.
         now: the time of the segment that begins it, seconds.
         report: called with each event.
+        room: for segments out of order, shared with the other connections.
         recorded: the segments come from a capture. What would be dropped live because an end
             cannot have sent it may then just be missing from the capture, or be the answer to
             what was not forwarded this time; it is forwarded as far as it makes sense.
@@ -40,10 +41,12 @@ class Connection:
         "_began",
         "_client",
         "_client_scale",
+        "_client_window",
         "_inspector",
         "_octets",
         "_recorded",
         "_report",
+        "_room",
         "_server",
         "_server_scale",
         "closing",
@@ -52,7 +55,13 @@ class Connection:
     )
 
     def __init__(
-        self, flow: Flow, inspector: Inspector, now: float, report: Report, recorded: bool
+        self,
+        flow: Flow,
+        inspector: Inspector,
+        now: float,
+        report: Report,
+        room: Room,
+        recorded: bool,
     ) -> None:
         self.flow = flow
         self.closing: Closing | None = None
@@ -61,16 +70,18 @@ class Connection:
         self._began = now
         self._report = report
         self._recorded = recorded
+        self._room = room
         self._octets = 0
         self._client: Stream | None = None
         self._server: Stream | None = None
         self._client_scale: int | None = None  # None: without the option, or not seen
         self._server_scale: int | None = None
+        self._client_window: int | None = None  # of its SYN
 
     @property
     def gone(self) -> bool:
         """Whether nothing more can belong to it."""
-        return self.closing is Closing.RESET
+        return self.closing is Closing.RESET and not self._recorded
 
     def reopened_by(self, segment: Segment) -> bool:
         """Whether a SYN from the client's side begins another connection between the same ends.
@@ -107,6 +118,12 @@ class Connection:
         """The deadline has passed."""
         self._close(Closing.TIMEOUT, now)
 
+    def let_go(self) -> None:
+        """Give back the room that held segments take, when the connection is forgotten."""
+        for stream in (self._client, self._server):
+            if stream is not None:
+                stream.drop_held()
+
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
         self._close(Closing.OPEN, now)
@@ -115,7 +132,7 @@ class Connection:
         return (self._client, self._server) if from_client else (self._server, self._client)
 
     def _begin_stream(self, start: int, from_client: bool) -> Stream:
-        stream = Stream(start)
+        stream = Stream(start, self._room)
         if from_client:
             self._client = stream
         else:
@@ -126,6 +143,8 @@ class Connection:
         """Judge a SYN: its data goes (with the fast-open option), its numbers are noted."""
         stream, other = self._streams(from_client)
         start = _after(segment.sequence)
+        if segment.flags & (RST | FIN):
+            return self._refuse(segment, from_client, now, "a SYN that is a RST or FIN too")
         if not from_client:
             answers = segment.flags & ACK and (
                 other is None or other.offset(segment.acknowledgement) == 0
@@ -133,11 +152,13 @@ class Connection:
             if not answers or (stream is not None and stream.offset(start) != 0):
                 return self._refuse(segment, from_client, now, "does not answer the SYN")
         if stream is None:
-            self._begin_stream(start, from_client)
+            begun = self._begin_stream(start, from_client)
             if from_client:
                 self._client_scale = segment.window_scale()
+                self._client_window = segment.window
             else:
                 self._server_scale = segment.window_scale()
+                begun.limit = self._client_window
             if other is not None:
                 other.limit = segment.window  # never scaled in a SYN (RFC 7323, section 2.2)
         # A SYN of other numbers inside a live connection is for its receiver to challenge
@@ -235,7 +256,7 @@ class Connection:
         if size and (start < stream.received or stream.held):
             overlap = stream.consistent(start, sent)
             payload = overlap.payload
-            if payload and overlap.start != start:
+            if (payload or fin) and overlap.start != start:
                 sequence = stream.sequence(overlap.start)
             keep_alive = size == 1 and end == stream.received  # any byte (RFC 1122, 4.2.3.6)
             if overlap.inconsistent is not None and not keep_alive:
@@ -247,6 +268,8 @@ class Connection:
                 if not self._recorded:
                     return self._refuse(segment, from_client, now, "too much is unacknowledged")
                 stream.forget_excess()
+            if from_client and self._inspector.overdue:
+                return self._refuse(segment, from_client, now, "too many replies are due")
             new_at = len(payload) - (end - stream.received)
             new = payload[new_at:]
             ruling = (
@@ -314,7 +337,11 @@ class Connection:
             self._close(Closing.FIN, now)
         elif ended:
             self.deadline = now + HALF_CLOSED
-        elif client is not None and server is not None and server.acknowledged | client.received:
+        elif (
+            client is not None
+            and server is not None
+            and (server.acknowledged >= 0 or client.received)
+        ):
             self.deadline = now + IDLE
 
     def _close(self, closing: Closing, now: float, by_client: bool = False) -> None:

@@ -7,14 +7,19 @@ made equal to it, so that it does not matter which one a receiver takes.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from appliance.packet.segment import Segment
 
 HELD = 256 * 1024
 """Bytes held out of order per direction; a segment past it is dropped, and TCP sends it again."""
+
+HELD_IN_ALL = 32 * 1024 * 1024
+"""Likewise for all connections together."""
 
 REMEMBERED = 8 * 1024 * 1024
 """Bytes forwarded and not yet acknowledged that are remembered per direction. More than Linux lets
@@ -23,8 +28,23 @@ a window grow by default (net.ipv4.tcp_rmem: 6 MiB); a segment past it is droppe
 RECENT = 1024
 """Bytes remembered beyond their acknowledgement, since that may get lost and they come again."""
 
+_start = attrgetter("start")
+
 _HALF = 1 << 31
 _MODULUS = 1 << 32
+
+
+class Room:
+    """What all connections together may hold out of order.
+
+    Attributes:
+        left: bytes that may still be held.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = HELD_IN_ALL
 
 
 class Piece(NamedTuple):
@@ -82,6 +102,7 @@ class Stream:
 
     Args:
         start: sequence number of its first byte.
+        room: for held segments, shared with the other streams.
 
     Attributes:
         received: offset of the next byte expected in order; all before were forwarded.
@@ -97,6 +118,7 @@ class Stream:
         "_held_bytes",
         "_order",
         "_pieces",
+        "_room",
         "_start",
         "acknowledged",
         "discarding",
@@ -106,13 +128,14 @@ class Stream:
         "received",
     )
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, room: Room) -> None:
+        self._room = room
         self._start = start
         self._pieces: list[Piece] = []
         self._held_bytes = 0
         self._order = 0
         self.received = 0
-        self.acknowledged = 0
+        self.acknowledged = -1  # the SYN itself is not acknowledged yet
         self.limit: int | None = None
         self.fin: int | None = None
         self.discarding = False
@@ -162,8 +185,17 @@ class Stream:
 
     def append(self, original: bytes, forwarded: bytes) -> None:
         """Bytes have been forwarded in order."""
-        self._pieces.append(Piece(self.received, original, forwarded))
-        self.received += len(original)
+        start, end = self.received, self.received + len(original)
+        if self._pieces and len(self._pieces[-1].original) + len(original) <= RECENT:
+            # Many small segments cost no more than a few large ones.
+            last = self._pieces.pop()
+            start, original, forwarded = (
+                last.start,
+                last.original + original,
+                last.forwarded + forwarded,
+            )
+        self._pieces.append(Piece(start, original, forwarded))
+        self.received = end
         self.discarding = False
 
     def consistent(self, start: int, payload: bytes) -> Overlap:
@@ -182,16 +214,15 @@ class Stream:
                 start = known
             parts = []
             at = start
-            for piece in self._pieces:
-                if piece.end <= at or piece.start >= end:
-                    continue
+            index = bisect_right(self._pieces, at, key=_start) - 1
+            for piece in islice(self._pieces, max(index, 0), None):
+                if piece.start >= end:
+                    break
                 stop = min(piece.end, end)
                 cut = slice(at - piece.start, stop - piece.start)
-                if (
-                    inconsistent is None
-                    and piece.original[cut] != payload[at - start : stop - start]
-                ):
-                    inconsistent = at
+                theirs, ours = payload[at - start : stop - start], piece.original[cut]
+                if inconsistent is None and theirs != ours:
+                    inconsistent = at + _first_difference(theirs, ours)
                 parts.append(piece.forwarded[cut])
                 at = stop
             if parts:
@@ -203,10 +234,12 @@ class Stream:
                 low, high = max(held.start, start, self.received), min(held.start + len(copy), end)
                 if low >= high:
                     continue
-                theirs = copy[low - held.start : high - held.start]
-                if theirs != payload[low - start : high - start]:
-                    inconsistent = low if inconsistent is None else min(inconsistent, low)
-                    payload = payload[: low - start] + theirs + payload[high - start :]
+                theirs, ours = payload[low - start : high - start], copy[low - held.start :]
+                ours = ours[: len(theirs)]
+                if theirs != ours:
+                    differs = low + _first_difference(theirs, ours)
+                    inconsistent = differs if inconsistent is None else min(inconsistent, differs)
+                    payload = payload[: low - start] + ours + payload[high - start :]
         return Overlap(start, payload, inconsistent)
 
     def hold(self, segment: Segment) -> bool:
@@ -219,11 +252,16 @@ class Stream:
             whether there was room.
         """
         size = segment.end - segment.payload_at
-        if self._held_bytes + size > HELD or len(self.held) > HELD // 64:
+        if (
+            size > self._room.left
+            or self._held_bytes + size > HELD
+            or len(self.held) >= HELD // 1024
+        ):
             return False
         insort(self.held, Held(self.offset(segment.sequence), self._order, segment))
         self._order += 1
         self._held_bytes += size
+        self._room.left -= size
         return True
 
     def next_held(self) -> Segment | None:
@@ -231,5 +269,20 @@ class Stream:
         if not self.held or self.held[0].start > self.received:
             return None
         segment = self.held.pop(0).segment
-        self._held_bytes -= segment.end - segment.payload_at
+        size = segment.end - segment.payload_at
+        self._held_bytes -= size
+        self._room.left += size
         return segment
+
+    def drop_held(self) -> None:
+        """Forget the held segments."""
+        self._room.left += self._held_bytes
+        self._held_bytes = 0
+        self.held.clear()
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    """Index of the first byte in which two strings of one length differ."""
+    return next(
+        index for index, pair in enumerate(zip(one, other, strict=True)) if len(set(pair)) > 1
+    )

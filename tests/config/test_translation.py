@@ -32,13 +32,8 @@ NET = replace(HOST, real=network("10.1.1.0/24"), mapped=network("203.0.113.0/24"
         ("static 203.0.113.5 10.1.1.5", HOST),
         ("STATIC (inside,outside) 203.0.113.5 10.1.1.5", HOST),
         (
-            "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 100 25",
-            replace(HOST, max_connections=100, embryonic_limit=25),
-        ),
-        ("static (inside,outside) 203.0.113.5 10.1.1.5 7", replace(HOST, max_connections=7)),
-        (
-            "static (inside,outside) 203.0.113.5 10.1.1.5 dns netmask 255.255.255.255 0 0 norand",
-            replace(HOST, dns=True, norandomseq=True),
+            "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0 norand",
+            replace(HOST, norandomseq=True),
         ),
         ("static (inside,outside) interface 10.1.1.5", replace(HOST, mapped=None)),
         ("static (inside,outside) tcp 203.0.113.5 smtp 10.1.1.5 2525", PORT),
@@ -60,6 +55,25 @@ NET = replace(HOST, real=network("10.1.1.0/24"), mapped=network("203.0.113.0/24"
 )
 def test_static(line: str, static: Static) -> None:
     assert read(line).statics == (static,)
+
+
+@pytest.mark.parametrize(
+    ("options", "column", "problem", "static"),
+    [
+        ("100 25", 46, "limits of", replace(HOST, max_connections=100, embryonic_limit=25)),
+        ("7", 46, "limits of", replace(HOST, max_connections=7)),
+        ("0 25", 48, "limits of", replace(HOST, embryonic_limit=25)),
+        ("dns 0 0 norand", 46, "`dns`", replace(HOST, dns=True, norandomseq=True)),
+    ],
+)
+def test_options_that_are_not_implemented_are_read_and_told(
+    options: str, column: int, problem: str, static: Static
+) -> None:
+    line = f"static (inside,outside) 203.0.113.5 10.1.1.5 {options}"
+    assert read(line, warnings=1).statics == (static,)
+    warning = warning_of(line)
+    assert warning.place == Place("test.conf", 5, column)
+    assert problem in warning.problem
 
 
 def test_the_order_of_statics_is_kept() -> None:

@@ -1,7 +1,7 @@
 """However a stream is cut into segments, repeated and reordered, the other side receives the same.
 
 Under `segmentation: stream` for every cut; under a release's own row for every cut that leaves each
-verb and the byte that ends it in one segment (DECISIONS 2 says what happens elsewhere).
+verb and the byte that ends it in one segment.
 """
 
 from __future__ import annotations

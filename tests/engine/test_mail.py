@@ -10,7 +10,7 @@ from appliance.events import Closing, ConnectionBuilt, ConnectionClosed, Inspect
 from appliance.smtp.release import DEFAULT, ShortSegment
 from tests.wire import ACK, FIN, PSH, Wire
 
-# BEHAVIOUR: the greeting of KB 320027, restored; the server's line and what clients saw.
+# Microsoft KB 320027, the greeting put together again: the server's line and what clients saw.
 GREETING = (
     b"220 mail.acme.com Microsoft ESMTP MAIL Service, Version: 5.0.2195.4905 "
     b"ready at  Thu, 4 Apr 2002 14:33:27 -0700\r\n"
@@ -148,7 +148,7 @@ def test_ambiguous_ends_of_data_are_text(end):
 @pytest.mark.parametrize(
     ("line", "arrives"),
     [
-        (b"HELO\r\n", b"XXXX\r\n"),  # VECTORS.md: T2 draws the code of an unknown verb
+        (b"HELO\r\n", b"XXXX\r\n"),  # smtpscan, test T2: it draws the code of an unknown verb
         (b"HELO \r\n", b"HELO \r\n"),
         (b"MAIL\r\n", b"XXXX\r\n"),
         (b"RCPT\r\n", b"XXXX\r\n"),

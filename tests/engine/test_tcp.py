@@ -1,4 +1,4 @@
-"""TCP as the engine sees it: copies, holes, acknowledgements, ends (DECISIONS 6)."""
+"""TCP as the engine sees it: copies, holes, acknowledgements, ends."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from appliance.lab.show import run_lab
 from tests.namespaces import needs_namespaces
 
 RULES = Path(__file__).parents[2] / "rules"
-PROGRAM = (sys.executable, "-m", "appliance", "lab")
+NAME = f"pxl{os.getpid()}"
+PROGRAM = (sys.executable, "-m", "appliance", "lab", "--name", NAME)
 GREETING = (
     "220 mail.acme.com Microsoft ESMTP MAIL Service, Version: 5.0.2195.4905 "
     "ready at  Thu, 4 Apr 2002 14:33:27 -0700"
@@ -37,12 +38,12 @@ MASKED = (
 
 def remains() -> list[str]:
     """What a lab leaves behind if it does not clean up."""
-    found = [str(path) for path in Path("/run").glob("pixguard-*")]
-    found += [str(path) for path in Path("/run/netns").glob("pixguard-*")]
+    found = [str(path) for path in Path("/run").glob(f"{NAME}-*")]
+    found += [str(path) for path in Path("/run/netns").glob(f"{NAME}-*")]
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode("latin-1")
-            if "/run/pixguard-lab" in command or "netns exec pixguard-" in command:
+            if f"/run/{NAME}-lab" in command:
                 found.append(command)
         except OSError:
             continue
@@ -63,7 +64,7 @@ def eventually(condition: Callable[[], bool], patience: float = 15) -> None:
 def sleeps() -> bool:
     """Whether the command that the tests give, `sleep 60`, runs in the client's namespace."""
     inside = subprocess.run(
-        ["ip", "netns", "pids", "pixguard-client"], check=False, capture_output=True, text=True
+        ["ip", "netns", "pids", f"{NAME}-client"], check=False, capture_output=True, text=True
     )
     return any(
         Path(f"/proc/{process}/cmdline").read_bytes() == b"sleep\x0060\0"
@@ -291,9 +292,9 @@ def test_what_a_killed_lab_left_is_removed_by_the_next() -> None:
 def test_a_kept_lab_stands_until_the_next_one() -> None:
     code, output, _ = lab("--keep", "--", "true")
     assert code == 0
-    assert "ip netns exec pixguard-client bash" in output
+    assert f"ip netns exec {NAME}-client bash" in output
     script = "import socket; print(socket.create_connection(('203.0.113.5', 25), 5).recv(999))"
-    inside = ["ip", "netns", "exec", "pixguard-client", sys.executable, "-c", script]
+    inside = ["ip", "netns", "exec", f"{NAME}-client", sys.executable, "-c", script]
     assert MASKED in subprocess.run(inside, check=True, capture_output=True, text=True).stdout
     assert lab("--", "true")[0] == 0
 
@@ -314,21 +315,21 @@ def test_a_second_lab_at_the_same_time_is_refused() -> None:
     eventually(sleeps)
     code, _, error = lab("--", "true")
     assert code == 1
-    assert "another lab is running" in error
+    assert f"another lab called {NAME} is running" in error
     process.terminate()
     ended(process)
 
 
 @needs_namespaces
 def test_a_namespace_that_no_lab_made_is_left_alone() -> None:
-    subprocess.run(["ip", "netns", "add", "pixguard-server"], check=True)
+    subprocess.run(["ip", "netns", "add", f"{NAME}-server"], check=True)
     try:
         code, _, error = lab("--", "true")
-        assert Path("/run/netns/pixguard-server").exists()
+        assert Path(f"/run/netns/{NAME}-server").exists()
     finally:
-        subprocess.run(["ip", "netns", "delete", "pixguard-server"], check=True)
+        subprocess.run(["ip", "netns", "delete", f"{NAME}-server"], check=True)
     assert code == 1
-    assert "ip netns delete pixguard-server" in error
+    assert f"ip netns delete {NAME}-server" in error
 
 
 @needs_namespaces
@@ -341,6 +342,7 @@ def test_a_namespace_that_no_lab_made_is_left_alone() -> None:
         (("--server", ""), "--server"),
         (("--server", "false"), "false ended with code 1"),
         (("--", "no-such-command"), "no-such-command"),
+        (("--name", "../etc"), "'../etc'"),
     ],
 )
 def test_what_cannot_be_is_told(arguments: tuple[str, ...], said: str) -> None:
@@ -360,7 +362,7 @@ def test_a_bad_rule_file_is_told_with_its_place(tmp_path: Path) -> None:
 
 @needs_namespaces
 def test_an_appliance_that_is_killed_meanwhile_can_be_started_again() -> None:
-    with Lab(RULES / "pix-6.3.conf") as standing:
+    with Lab(RULES / "pix-6.3.conf", prefix=NAME) as standing:
         standing.appliance.kill()
         standing.appliance.wait()
         standing.start_appliance()
@@ -368,7 +370,7 @@ def test_an_appliance_that_is_killed_meanwhile_can_be_started_again() -> None:
 
 @needs_namespaces
 def test_a_block_that_fails_leaves_nothing() -> None:
-    with pytest.raises(ZeroDivisionError), Lab(RULES / "pix-6.3.conf", keep=True):
+    with pytest.raises(ZeroDivisionError), Lab(RULES / "pix-6.3.conf", prefix=NAME, keep=True):
         raise ZeroDivisionError
 
 

@@ -21,6 +21,7 @@ from appliance.lab.sessions import FORBIDDEN, INWARD, OUTWARD, converse, knock
 from appliance.lab.topology import CLIENT, SERVER_MAPPED
 from appliance.live.notify import notify
 from appliance.live.queue import PacketQueue
+from appliance.live.supervisor import SILENCE
 from tests.namespaces import needs_namespaces
 
 pytestmark = needs_namespaces
@@ -30,7 +31,7 @@ MASKED = (
     b"220 *******************************************************0*2******0**********************"
     b"*2002*******2***0*00\r\n"
 )
-"""Microsoft KB 320027, its two fragments joined (BEHAVIOUR 1.3)."""
+"""Microsoft KB 320027, its two fragments joined."""
 
 
 @pytest.fixture
@@ -192,6 +193,19 @@ def test_a_bad_rule_file_changes_nothing_and_is_told_in_the_log(lab: Lab, rules:
     assert converse(lab.client, SERVER_MAPPED, ("QUIT\r\n",)).replies[0] == MASKED
 
 
+def test_rules_that_the_machine_refuses_change_nothing(lab: Lab, rules: Path) -> None:
+    before = machine(lab)
+    text = (RULES / "no-fixup.conf").read_text()
+    # The machine has a route to that network already, by another interface.
+    route = "route inside 203.0.113.0 255.255.255.0 10.1.1.5 1"
+    rules.write_text(text.replace(": end", route))
+    lab.appliance.send_signal(signal.SIGHUP)
+    eventually(log_has(lab, "the old rules stay in force"))
+    assert log_has(lab, "another route to 203.0.113.0/24")()
+    assert machine(lab) == before
+    assert converse(lab.client, SERVER_MAPPED, ("QUIT\r\n",)).replies[0] == MASKED
+
+
 def test_a_rule_file_that_is_gone_changes_nothing(lab: Lab, rules: Path) -> None:
     rules.unlink()
     lab.appliance.send_signal(signal.SIGHUP)
@@ -214,6 +228,21 @@ def test_a_killed_worker_is_replaced_and_its_connections_pass_nothing(lab: Lab) 
     eventually(log_has(lab, "%PIX-6-106015: Deny TCP (no connection)"))
     assert lab.counters()["workers"][0]["restarts"] == 1
     assert end(lab, signal.SIGTERM) == 0
+
+
+def test_a_worker_that_hangs_is_replaced(lab: Lab) -> None:
+    (hanging,) = workers(lab)
+    os.kill(hanging, signal.SIGSTOP)
+    eventually(log_has(lab, "said nothing"), patience=20)
+    eventually(lambda: workers(lab) not in ([hanging], [None]))
+    assert not is_alive(hanging)
+    assert converse(lab.client, SERVER_MAPPED, ("QUIT\r\n",)).replies[0] == MASKED
+
+
+def test_an_idle_worker_is_let_be(standing: Lab) -> None:
+    (idle,) = workers(standing)
+    time.sleep(SILENCE + 2)
+    assert workers(standing) == [idle]
 
 
 def test_killed_it_lets_no_mail_through_and_the_next_one_takes_over(lab: Lab) -> None:

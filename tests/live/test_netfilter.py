@@ -11,7 +11,8 @@ import pytest
 from appliance.box import Box
 from appliance.errors import PixguardError
 from appliance.live import connmark
-from appliance.live.netfilter import Table, compile_rules, print_rules
+from appliance.live.netfilter import compile_rules, print_rules
+from appliance.live.table import Table
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
 
 BOX = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
@@ -210,9 +211,9 @@ def test_what_is_ours_is_replaced_and_nothing_else() -> None:
 
 
 def test_closed_lets_nothing_begin() -> None:
-    table = compile_rules(configuration(TWO_INTERFACES, STATIC), BOX).filter
-    assert chain(table.closed(), "PIXGUARD-NEW") == ["-j DROP"]
-    assert chain(table.closed(), "PIXGUARD-STATE") == chain(table, "PIXGUARD-STATE")
+    rules = compile_rules(configuration(TWO_INTERFACES, STATIC), BOX)
+    assert chain(rules.closed(), "PIXGUARD-NEW") == ["-j DROP"]
+    assert chain(rules.closed(), "PIXGUARD-STATE") == chain(rules.filter, "PIXGUARD-STATE")
 
 
 def test_the_parts_of_a_mark_do_not_overlap() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from appliance.admission import Admission, Opening
 from appliance.config.load import parse_configuration
-from appliance.config.model import Configuration
+from appliance.config.model import Configuration, Static
 from appliance.live import connmark
 from appliance.live.kernel import Changes, journal_path, wanted_settings
 from appliance.live.netfilter import compile_rules, install
@@ -100,8 +100,9 @@ class Dice(random.Random):
         return f"{self.choice(['permit', 'permit', 'deny'])} {protocol} {one} {other}{tail}"
 
     def network(self) -> str:
-        networks = ["203.0.113.0 255.255.255.248", "10.1.1.0 255.255.255.0"]
-        return self.choice(["any", "any", f"host {self.choice(ADDRESSES)}", *networks])
+        block = self.choice(["203.0.113.0 255.255.255.248", "10.1.1.0 255.255.255.0"])
+        host = f"host {self.choice([*MAPPED, *MAPPED, *ADDRESSES])}"
+        return self.choice(["any", "any", "any", host, host, block])
 
     def ports(self) -> str:
         operator = self.choice(["", "", "", "eq", "neq", "lt", "gt", "range"])
@@ -109,18 +110,40 @@ class Dice(random.Random):
             return f" range {self.randint(20, 25)} {self.randint(25, 90)}"
         return f" {operator} {self.choice(PORTS)}" if operator else ""
 
-    def opening(self, number: int) -> Opening:
-        """A packet; its source port is its own unless a static has that port."""
-        protocol = self.choice([6, 6, 6, 17, 1, 47])
-        ingress = self.portless_side if protocol == 47 else self.choice(sorted(PLACES))
-        ports = protocol in (6, 17)
-        source_port = self.choice([10000 + number, 10000 + number, *PORTS])
+    def opening(self, number: int, statics: tuple[Static, ...]) -> Opening:
+        """A packet, more often than not one that a static may translate.
+
+        Args:
+            number: makes its source port its own, unless a static has that port.
+            statics: the rule file's.
+        """
+        static = self.choice(statics)
+        protocol = static.protocol or self.choice([6, 6, 6, 17, 1, 47])
+        ingress = self.choice(sorted(PLACES))
+        source, destination = self.choice(PLACES[ingress]), self.choice(ADDRESSES)
+        ports = [self.choice([10000 + number, 10000 + number, *PORTS]), self.choice(PORTS)]
+        match self.choice(["inbound", "inbound", "outbound", "any"]):
+            case "inbound":
+                ingress = static.mapped_interface
+                mapped = static.mapped or IPv4Network("203.0.113.1")
+                source, destination = self.choice(PLACES[ingress]), str(self.choice(list(mapped)))
+                ports[1] = static.mapped_port or ports[1]
+            case "outbound":
+                ingress = static.real_interface
+                source = str(self.choice(list(static.real)))
+                ports[0] = static.real_port or ports[0]
+        if ports[0] in PORTS and ingress != static.mapped_interface:
+            ports[1] = 20000 + number  # or it might be the way back of a flow that came in
+        if protocol == 47 and ingress != self.portless_side:
+            protocol = 6
+        if protocol not in (6, 17):
+            ports = [0, 0]
         return Opening(
             protocol,
-            IPv4Address(self.choice(PLACES[ingress])),
-            source_port if ports else 0,
-            IPv4Address(self.choice(ADDRESSES)),
-            self.choice(PORTS) if ports else 0,
+            IPv4Address(source),
+            ports[0],
+            IPv4Address(destination),
+            ports[1],
             self.choice([8, 13]) if protocol == 1 else -1,
             ingress,
         )
@@ -139,7 +162,7 @@ def test_kernel_and_policy_agree(router: Router, seed: int) -> None:
     rules = configuration(text)
     put_in_force(router, rules)
     judge = Policy(rules, DEFAULT)
-    openings = dict(_distinct(dice.opening(number) for number in range(1, 120)))
+    openings = dict(_distinct(dice.opening(number, rules.statics) for number in range(1, 200)))
     router.marks.clear()
     for number, opening in openings.items():
         router.send(opening, number)
@@ -160,10 +183,8 @@ def _distinct(openings: Iterable[Opening]) -> Iterator[tuple[int, Opening]]:
     """Numbered, without those that could belong to a flow that another began."""
     begun: set[tuple[object, ...]] = set()
     for number, opening in enumerate(openings, 1):
-        # Not by destination, since two may be mapped addresses of one host; and the ports without
-        # order, since one flow may look like another's way back.
-        ports = frozenset((opening.source_port, opening.destination_port))
-        flow = (opening.protocol, ports, opening.source if opening.protocol == 47 else None)
+        # Not by destination, since two may be mapped addresses and ports of one server.
+        flow = (opening.protocol, opening.source_port or opening.source)
         if opening.protocol == 1 or flow not in begun:
             begun.add(flow)
             yield number, opening

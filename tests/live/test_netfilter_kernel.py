@@ -283,6 +283,17 @@ def test_install_twice_is_install_once_and_withdraw_leaves_nothing(router: Route
     assert "PIXGUARD" not in saved(router.inner)
 
 
+def test_a_reload_puts_back_what_somebody_emptied(router: Router) -> None:
+    machine = replace(router.box, interfaces=router.box.interfaces[:2])
+    rules = compile_rules(configuration(TWO_INTERFACES, STATIC), machine)
+    router.inner.call(install, rules)
+    once = saved(router.inner)
+    router.inner.run("iptables", "-F", "FORWARD")
+    router.inner.run("iptables", "-t", "nat", "-F", "PREROUTING")
+    router.inner.call(install, rules, rules)
+    assert saved(router.inner) == once
+
+
 def test_ipv6_does_not_pass(lab: Lab) -> None:
     for namespace, interface, address in (
         (lab.client, "eth0", "2001:db8:1::2/64"),

@@ -1,4 +1,4 @@
-"""Each rule of DECISIONS 7 and BEHAVIOUR 8 on the smallest configuration that shows it."""
+"""Each rule of the policy on the smallest configuration that shows it."""
 
 from __future__ import annotations
 

@@ -293,3 +293,13 @@ def test_a_packet_that_the_firewall_cannot_read_is_not_held(bench: Bench) -> Non
     bench.receive(ETHERNET + ipv4(CLIENT[0], SERVER[0], bytes(19)))
     assert bench.tally.held == 0
     assert bench.tally.dropped == {"malformed transport header": 1}
+
+
+def test_every_denial_has_words_for_the_summary(bench: Bench) -> None:
+    end = Endpoint("", IPv4Address("192.0.2.9"), 40001, IPv4Address("192.0.2.9"), 40001)
+    for reason in Denial:
+        bench.engine.event = PacketDenied(0, reason, 6, end, end)
+        bench.engine.verdicts = [DROP]
+        bench.receive(ETHERNET + DATA)
+    assert {text.split()[0] for text in bench.tally.dropped} == {each.value for each in Denial}
+    assert all(len(text.split()) > 1 for text in bench.tally.dropped)

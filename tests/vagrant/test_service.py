@@ -11,7 +11,7 @@ import click
 import pytest
 
 from appliance.cli import main
-from appliance.live.privileges import CAPABILITIES
+from appliance.live.privileges import SUPERVISOR, WORKER
 
 UNIT = Path(__file__).parents[2] / "packaging" / "pixguard.service"
 
@@ -40,7 +40,7 @@ def test_a_command_line_that_pixguard_does_not_take_would_be_noticed() -> None:
 
 def test_the_capabilities_that_the_appliance_asks_for_are_left_to_it() -> None:
     [bound] = settings("CapabilityBoundingSet")
-    assert set(CAPABILITIES) <= set(bound.split())
+    assert {*SUPERVISOR, *WORKER} <= set(bound.split())
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")

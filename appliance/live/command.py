@@ -1,0 +1,37 @@
+"""Commands of the system, run with a list of arguments."""
+
+from __future__ import annotations
+
+import subprocess
+
+from appliance.errors import PixguardError, printable
+
+PATIENCE = 120
+"""Seconds; the longest command loads some thousand rules, which takes less than one."""
+
+
+def run(command: list[str], package: str, stdin: str = "") -> str:
+    """Run a command to its end and return what it printed.
+
+    Args:
+        command: its name and arguments.
+        package: the package that has it.
+        stdin: what it reads.
+
+    Raises:
+        PixguardError: it is missing, or it failed; with what it said.
+    """
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    except FileNotFoundError:
+        raise PixguardError(
+            f"{command[0]} is not installed: install the package {package}"
+        ) from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PixguardError(f"{command[0]} does not run: {error}") from error
+    if done.returncode:
+        said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
+        raise PixguardError(f"{' '.join(command)} failed: {printable(said)}")
+    return done.stdout
