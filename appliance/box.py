@@ -69,20 +69,6 @@ class Box:
     log: Path | None = None
     state: Path = Path("/run/pixguard")
 
-    def linux_interface(self, name: str) -> str:
-        """The Linux interface of a name that the rule file uses.
-
-        Raises:
-            PixguardError: the box file has no such name.
-        """
-        for nameif, interface in self.interfaces:
-            if nameif == name:
-                return interface
-        known = ", ".join(nameif for nameif, _ in self.interfaces)
-        raise PixguardError(
-            f"no Linux interface is known for {name!r}: the box file has {known} under interfaces"
-        )
-
     def inspect_as(self, version: Version | None) -> Release:
         """The release to inspect as.
 

@@ -10,7 +10,7 @@ import click
 from appliance import __version__
 from appliance.errors import PixguardError
 
-EXISTING = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class Program(click.Group):
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, type=EXISTING, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 def check(files: tuple[Path, ...]) -> None:
     """Parse rule files and say what is wrong with them (exit 1 if anything is)."""
     from appliance.config.check import check_files
@@ -43,8 +43,8 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 @main.command()
-@click.option("--config", required=True, type=EXISTING, help="Rule file.")
-@click.option("--box", type=EXISTING, required=True, help="Box file.")
+@click.option("--config", required=True, type=FILE, help="Rule file.")
+@click.option("--box", type=FILE, required=True, help="Box file.")
 def run(config: Path, box: Path) -> None:
     """Be the firewall of this machine (root)."""
     from appliance.live.appliance import run_appliance
@@ -53,8 +53,8 @@ def run(config: Path, box: Path) -> None:
 
 
 @main.command()
-@click.option("--config", required=True, type=EXISTING, help="Rule file.")
-@click.option("--box", type=EXISTING, required=True, help="Box file.")
+@click.option("--config", required=True, type=FILE, help="Rule file.")
+@click.option("--box", type=FILE, required=True, help="Box file.")
 def rules(config: Path, box: Path) -> None:
     """Print the netfilter rules that a rule file becomes."""
     from appliance.live.netfilter import print_rules
@@ -63,7 +63,7 @@ def rules(config: Path, box: Path) -> None:
 
 
 @main.command()
-@click.option("--config", type=EXISTING, help="Rule file (default: the ready example).")
+@click.option("--config", type=FILE, help="Rule file (default: the ready example).")
 @click.option("--server", metavar="COMMAND", help="Mail server to run instead of the lab's own.")
 @click.option("--keep", is_flag=True, help="Leave the lab standing at the end.")
 @click.option(
@@ -86,8 +86,8 @@ def lab(
 
 
 @main.command()
-@click.argument("captures", nargs=-1, required=True, type=EXISTING, metavar="CAPTURE...")
-@click.option("--config", type=EXISTING, help="Rule file (default: permit all, inspect port 25).")
+@click.argument("captures", nargs=-1, required=True, type=FILE, metavar="CAPTURE...")
+@click.option("--config", type=FILE, help="Rule file (default: permit all, inspect port 25).")
 @click.option("--release", help="Release to inspect as, such as 6.3.")
 @click.option(
     "--checksums",
@@ -96,10 +96,8 @@ def lab(
     show_default=True,
     help="What a wrong TCP checksum means.",
 )
-@click.option("--write", type=EXISTING, metavar="OUT.pcap", help="Write what leaves the firewall.")
-@click.option(
-    "--json", "json_", type=EXISTING, metavar="FILE", help="Write one object a connection."
-)
+@click.option("--write", type=FILE, metavar="OUT.pcap", help="Write what leaves the firewall.")
+@click.option("--json", "json_", type=FILE, metavar="FILE", help="Write one object a connection.")
 def replay(
     captures: tuple[Path, ...],
     config: Path | None,

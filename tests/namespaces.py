@@ -17,89 +17,42 @@ the next one.
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import os
 import re
 import socket
 import subprocess
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import ParamSpec, TypeVar
 
 import pytest
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from appliance.errors import PixguardError
+from appliance.lab import namespace
+from appliance.live.command import ip
 
-CLONE_NEWNET = 0x40000000  # linux/sched.h
 NAMES = re.compile(r"^pxt(\d+)-\d+-\S+")
 
-_libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
 
 
-def _ip(*arguments: str) -> str:
-    done = subprocess.run(
-        ["ip", *arguments], check=False, capture_output=True, text=True, timeout=30
-    )
-    if done.returncode:
-        raise AssertionError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-class Namespace:
-    """A network namespace with its loopback interface up.
+class Namespace(namespace.Namespace):
+    """A network namespace made at once, and what tests start and open in it.
 
     Args:
         name: its name, as `ip netns` knows it.
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.path = Path("/run/netns") / name
+        super().__init__(name)
         self._sockets: list[socket.socket] = []
         self._processes: list[subprocess.Popen[str]] = []
-        _ip("netns", "add", name)
-        self.ip("link", "set", "lo", "up")
-
-    def ip(self, *arguments: str) -> str:
-        """Run `ip` inside and return what it prints."""
-        return _ip("-n", self.name, *arguments)
+        self.create()
 
     def address(self, interface: str, address: str) -> None:
         """Give an interface an address ("192.0.2.1/24")."""
         self.ip("address", "add", address, "dev", interface)
-
-    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function in a thread inside the namespace; return or raise what it does.
-
-        Sockets it opens, processes it starts and what it reads of /proc/sys/net are the
-        namespace's. (/proc/self/ns/net is the test process's own; /proc/thread-self/ns/net is
-        the namespace's.)
-        """
-        future: Future[T] = Future()
-
-        def enter() -> None:
-            try:
-                handle = os.open(self.path, os.O_RDONLY)
-                try:
-                    if _libc.setns(handle, CLONE_NEWNET):
-                        raise OSError(ctypes.get_errno(), f"cannot enter {self.name}")
-                finally:
-                    os.close(handle)
-                future.set_result(function(*args, **kwargs))
-            except BaseException as error:
-                future.set_exception(error)
-
-        thread = threading.Thread(target=enter, daemon=True)
-        thread.start()
-        thread.join()
-        return future.result()
 
     def run(
         self, *command: str, check: bool = True, stdin: str | None = None, timeout: float = 60
@@ -146,7 +99,7 @@ class Namespace:
                     stream.close()
         for opened in self._sockets:
             opened.close()
-        _ip("netns", "delete", self.name)
+        ip("netns", "delete", self.name)
 
 
 class Network:
@@ -184,10 +137,10 @@ class Network:
 
 
 def _remove_leftovers() -> None:
-    for line in _ip("netns", "list").splitlines():
+    for line in ip("netns", "list").splitlines():
         found = NAMES.match(line)
         if found and not Path("/proc", found[1]).exists():
-            _ip("netns", "delete", found[0])
+            ip("netns", "delete", found[0])
 
 
 @cache
@@ -199,7 +152,7 @@ def obstacle() -> str:
         _remove_leftovers()
         with Network() as network:
             network.namespace("probe").run("iptables", "-t", "nat", "-S")
-    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+    except (AssertionError, PixguardError, OSError, subprocess.SubprocessError) as error:
         return f"needs root and network namespaces: {error}"
     return ""
 

@@ -157,6 +157,7 @@ COMMANDS = (
         _access_list_form(whole=False),
         _undo_access_list,
         _access_list_form(whole=True),
+        defines=(0,),
     ),
     Command(
         "access-group",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from appliance.config.load import Reading, read_rules, read_text
+from appliance.config.load import Reading, read_file
 from appliance.errors import PixguardError, Severity, printable
 
 
@@ -21,7 +21,7 @@ def check_files(paths: Iterable[Path]) -> int:
     status = 0
     for path in paths:
         try:
-            reading = read_rules(read_text(path), str(path))
+            reading = read_file(path)
         except PixguardError as error:
             print(error)
             status = 1

@@ -34,6 +34,7 @@ class Command:
         undo_form: what follows the keywords in the `no` form; None for the same.
         state: how far it is done.
         gap: what does not happen where it is not implemented, one clause.
+        defines: which words after the keywords, counted from 0, name what it defines.
     """
 
     words: str
@@ -44,6 +45,7 @@ class Command:
     undo_form: Piece | None = None
     state: State = State.DONE
     gap: str = ""
+    defines: tuple[int, ...] = ()
 
     def usage(self) -> str:
         """How it is written, as manuals print it."""

@@ -78,7 +78,8 @@ class Draft:
     """All that the commands read so far have said; handlers change it, `freeze` ends it.
 
     `missing` has the commands met that are not implemented: what therefore does not happen, and
-    where they stand.
+    where they stand. `refused` has what lines with errors would have defined: the keywords of the
+    command, and the name; that it is not defined is no second error.
     """
 
     hostname: str = "pixfirewall"
@@ -97,6 +98,7 @@ class Draft:
     logging_on: bool = False
     logging_levels: dict[str, int] = field(default_factory=dict)
     missing: dict[str, tuple[str, list[Place]]] = field(default_factory=dict)
+    refused: set[tuple[str, str]] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def usable_names(self) -> dict[str, IPv4Address]:
@@ -106,6 +108,14 @@ class Draft:
     def warn(self, place: Place, problem: str, remedy: str) -> None:
         """Note what the user must know, though the file is usable."""
         self.findings.append(Finding(place, problem, remedy, severity=Severity.WARNING))
+
+    def warn_of_host_bits(self, place: Place, address: IPv4Address, network: IPv4Network) -> None:
+        """Note that an address has bits that its netmask leaves out of the network."""
+        self.warn(
+            place,
+            f"{address} has host bits under its netmask",
+            f"it is read as the network {network.with_netmask.replace('/', ' ')}",
+        )
 
     def refuse(self, place: Place, problem: str, remedy: str) -> None:
         """Note an error that is seen only at the end."""

@@ -28,11 +28,12 @@ def freeze(draft: Draft) -> Configuration:
         _check_interface(draft, use)
     for group, list_use, interface_use in draft.access_groups.values():
         _check_interface(draft, interface_use)
-        if group.access_list not in draft.access_lists:
+        name = group.access_list
+        if name not in draft.access_lists and ("access-list", name) not in draft.refused:
             draft.refuse(
                 list_use.place,
-                f"access-list {group.access_list} does not exist",
-                f"define it: `access-list {group.access_list} ...`",
+                f"access-list {name} does not exist",
+                f"define it: `access-list {name} ...`",
             )
     return Configuration(
         hostname=draft.hostname,
@@ -62,7 +63,7 @@ def _tell_missing(draft: Draft) -> None:
 
 def _check_interface(draft: Draft, use: Use) -> bool:
     known = use.name in draft.interface_names
-    if not known:
+    if not known and ("nameif", use.name) not in draft.refused:
         named = ", ".join(draft.interface_names) or "none"
         draft.refuse(
             use.place,
@@ -75,9 +76,11 @@ def _check_interface(draft: Draft, use: Use) -> bool:
 def _interfaces(draft: Draft) -> tuple[Interface, ...]:
     hardware_names = {entry.hardware for entry in draft.interface_names.values()}
     for hardware, (shutdown, place) in draft.shutdowns.items():
-        if hardware not in hardware_names and not shutdown:
+        if hardware in hardware_names or ("nameif", hardware) in draft.refused:
+            continue
+        if not shutdown:
             draft.warn(place, f"no `nameif` names {hardware}", "the line has no effect")
-        elif hardware not in hardware_names:
+        else:
             draft.refuse(
                 place,
                 f"no `nameif` names {hardware}, so nothing is shut down",
@@ -117,11 +120,12 @@ def _own_network(draft: Draft, use: Use) -> IPv4Network | None:
         return None
     entry = draft.addresses.get(use.name)
     if entry is None or entry.address is None:
-        draft.refuse(
-            use.place,
-            f"interface `{use.name}` has no address",
-            f"write `ip address {use.name} ADDRESS NETMASK`",
-        )
+        if ("ip address", use.name) not in draft.refused:
+            draft.refuse(
+                use.place,
+                f"interface `{use.name}` has no address",
+                f"write `ip address {use.name} ADDRESS NETMASK`",
+            )
         return None
     return IPv4Network(entry.address.ip)
 

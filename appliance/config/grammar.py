@@ -261,8 +261,6 @@ def _complaint(pieces: Iterable[Piece], word: str, names: Names) -> str:
 class Sequence(Piece):
     """Pieces one after the other; the first of several decides whether the whole fits."""
 
-    __slots__ = ("pieces",)
-
     def __init__(self, *pieces: Piece) -> None:
         self.pieces = pieces
 
@@ -288,10 +286,8 @@ class Sequence(Piece):
         return " ".join(filter(None, (piece.usage() for piece in self.pieces)))
 
 
-class OneOf(Piece):
-    """Alternatives, each known by its first word."""
-
-    __slots__ = ("pieces",)
+class _AnyOf(Piece):
+    """Pieces, any of which may come first."""
 
     def __init__(self, *pieces: Piece) -> None:
         self.pieces = pieces
@@ -303,6 +299,14 @@ class OneOf(Piece):
     def complaint(self, word: str, names: Names) -> str:
         """Why a word does not fit, see `Piece`."""
         return _complaint(self.pieces, word, names)
+
+    def expects(self) -> tuple[str, ...]:
+        """What may stand at its start, see `Piece`."""
+        return tuple(word for piece in self.pieces for word in piece.expects())
+
+
+class OneOf(_AnyOf):
+    """Alternatives, each known by its first word."""
 
     def parse(self, cursor: Cursor, found: Arguments) -> None:
         """Read it, see `Piece`."""
@@ -321,30 +325,13 @@ class OneOf(Piece):
             raise Refusal(token.column, f"{quoted(token.text)} is ambiguous", f"write {wanted}")
         chosen[0].parse(cursor, found)
 
-    def expects(self) -> tuple[str, ...]:
-        """What may stand at its start, see `Piece`."""
-        return tuple(word for piece in self.pieces for word in piece.expects())
-
     def usage(self) -> str:
         """How it is written, see `Piece`."""
         return "{" + " | ".join(piece.usage() for piece in self.pieces) + "}"
 
 
-class Options(Piece):
+class Options(_AnyOf):
     """Pieces that may each stand once or not at all, in any order."""
-
-    __slots__ = ("pieces",)
-
-    def __init__(self, *pieces: Piece) -> None:
-        self.pieces = pieces
-
-    def fit(self, word: str, names: Names) -> Fit:
-        """How well a word fits, see `Piece`."""
-        return max(piece.fit(word, names) for piece in self.pieces)
-
-    def complaint(self, word: str, names: Names) -> str:
-        """Why a word does not fit, see `Piece`."""
-        return _complaint(self.pieces, word, names)
 
     def parse(self, cursor: Cursor, found: Arguments) -> None:
         """Read it, see `Piece`."""
@@ -359,10 +346,6 @@ class Options(Piece):
                 return
             best.parse(cursor, found)
             left.remove(best)
-
-    def expects(self) -> tuple[str, ...]:
-        """What may stand at its start, see `Piece`."""
-        return tuple(word for piece in self.pieces for word in piece.expects())
 
     def usage(self) -> str:
         """How it is written, see `Piece`."""

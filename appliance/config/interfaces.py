@@ -108,6 +108,7 @@ COMMANDS = (
             Argument("name", INTERFACE),
             Argument("level", SecurityLevel()),
         ),
+        defines=(0, 1),
     ),
     Command(
         "interface",
@@ -133,6 +134,7 @@ COMMANDS = (
         ),
         _undo_address,
         Sequence(Argument("interface", INTERFACE), ANYTHING),
+        defines=(0,),
     ),
     accepted("mtu", "the largest packet of an interface, which Linux sets here"),
 )

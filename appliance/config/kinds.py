@@ -9,7 +9,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Protocol
 
 from appliance.config.line import quoted
-from appliance.config.services import SERVICES
+from appliance.config.services import SERVICES, SEVERITIES
 
 Names = Mapping[str, IPv4Address]
 
@@ -272,3 +272,4 @@ ADDRESS = Address()
 NETMASK = Netmask()
 INTERFACE = Word("INTERFACE", "an interface name", r"[!-'*-+\--~]{1,48}", "up to 48 characters")
 ACCESS_LIST = Word("LIST", "the name of an access list", r"[!-~]{1,240}", "up to 240 characters")
+SEVERITY = Choice("LEVEL", "a severity", SEVERITIES, (0, 7))

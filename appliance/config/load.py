@@ -79,12 +79,12 @@ class _Reader:
     def _command(self, text: str, place: Place) -> None:
         line = Line.split(text)
         command = None
+        undo = line.tokens[0].text.lower() == "no"
         cursor = Cursor(line, self.draft.usable_names())
         self.shown[place.line] = text
         try:
             if len(text) > MAX_LINE:
                 raise Refusal(0, f"the line is longer than {MAX_LINE} characters", "shorten it")
-            undo = line.tokens[0].text.lower() == "no"
             if undo:
                 cursor.advance()
             start = cursor.position
@@ -102,6 +102,11 @@ class _Reader:
                     f"it, make one line of the two; otherwise: {remedy}"
                 )
             self.draft.refuse(Place(self.file, place.line, refusal.column), refusal.problem, remedy)
+            if command and not undo:
+                words = line.tokens[len(command.words.split()) :]
+                self.draft.refused |= {
+                    (command.words, words[at].text) for at in command.defines if at < len(words)
+                }
 
     def _run(self, command: Command, cursor: Cursor, arguments: Arguments, undo: int) -> None:
         if not undo:
@@ -174,18 +179,16 @@ def read_text(path: Path) -> str:
         return content.decode("latin-1")
 
 
-def parse_configuration(text: str, file: str) -> tuple[Configuration | None, tuple[Finding, ...]]:
-    """Parse the text of a rule file.
+def read_file(path: Path) -> Reading:
+    """Read a rule file.
 
     Args:
-        text: the whole file.
-        file: its name, for the findings.
+        path: the file.
 
-    Returns:
-        the configuration, None if there is an error; and all errors and warnings.
+    Raises:
+        PixguardError: it cannot be read.
     """
-    reading = read_rules(text, file)
-    return reading.configuration, reading.findings
+    return read_rules(read_text(path), str(path))
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -198,9 +201,9 @@ def load_configuration(path: Path) -> Configuration:
         FindingsError: it has errors.
         PixguardError: it cannot be read.
     """
-    configuration, findings = parse_configuration(read_text(path), str(path))
-    if configuration is None:
-        raise FindingsError(findings)
-    for finding in findings:
+    reading = read_file(path)
+    if reading.configuration is None:
+        raise FindingsError(reading.findings)
+    for finding in reading.findings:
         print(finding, file=sys.stderr)
-    return configuration
+    return reading.configuration

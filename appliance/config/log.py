@@ -5,10 +5,8 @@ from __future__ import annotations
 from appliance.config.command import Command, accepted, unimplemented
 from appliance.config.draft import Draft
 from appliance.config.grammar import ANYTHING, Argument, Arguments
-from appliance.config.kinds import Choice
-from appliance.config.services import SEVERITIES
+from appliance.config.kinds import SEVERITY
 
-_LEVEL = Choice("LEVEL", "a severity", SEVERITIES, (0, 7))
 _DESTINATIONS = {
     "console": "the console",
     "monitor": "terminal sessions",
@@ -37,7 +35,7 @@ def _level(destination: str, meaning: str) -> Command:
         f"logging {destination}",
         f"send messages of a severity and all graver ones to {meaning}",
         enter,
-        Argument("level", _LEVEL),
+        Argument("level", SEVERITY),
         undo,
         ANYTHING,
     )

@@ -32,11 +32,7 @@ def _enter_route(draft: Draft, arguments: Arguments) -> None:
         )
     written = arguments.need("address", IPv4Address)
     if written != route.network.network_address:
-        draft.warn(
-            arguments.where("address"),
-            f"{written} has host bits under its netmask",
-            f"it is read as the network {route.network.with_netmask.replace('/', ' ')}",
-        )
+        draft.warn_of_host_bits(arguments.where("address"), written, route.network)
     if any(other == route for other, _ in draft.routes):
         draft.warn(arguments.place, "this route exists already", "it changes nothing")
         return

@@ -16,16 +16,16 @@ from appliance.config.grammar import (
     Piece,
     Sequence,
 )
-from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Choice, Integer, Port
+from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, SEVERITY, Choice, Integer, Port
 from appliance.config.model import ANY, Operator, Ports, Rule
-from appliance.config.services import ICMP_TYPES, PROTOCOLS, SEVERITIES
+from appliance.config.services import ICMP_TYPES, PROTOCOLS
 from appliance.errors import Place
+from appliance.protocol import ICMP, TCP, UDP
 
 _HOST_ZERO = IPv4Network("0.0.0.0/32")
 _ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
 # Protocol 0 would be every protocol to netfilter; `ip` says that here.
 _PROTOCOL = Choice("PROTOCOL", "a protocol", PROTOCOLS, (1, 255))
-_LEVEL = Choice("LEVEL", "a severity", SEVERITIES, (0, 7))
 
 ACTION = OneOf(Keyword("permit", "permit", True), Keyword("deny", "permit", False))
 
@@ -117,7 +117,7 @@ def _ports(key: str, protocol: str) -> Piece:
 _LOG = Sequence(
     Keyword("log", "log"),
     Options(
-        OneOf(Keyword("disable"), Keyword("default"), Argument("log_level", _LEVEL)),
+        OneOf(Keyword("disable"), Keyword("default"), Argument("log_level", SEVERITY)),
         Sequence(Keyword("interval"), Argument("interval", Integer(1, 600, "SECONDS"))),
     ),
 )
@@ -143,10 +143,10 @@ def rule_form(first: str, second: str, logs: bool) -> OneOf:
         )
 
     return OneOf(
-        ported("tcp", 6),
-        ported("udp", 17),
+        ported("tcp", TCP),
+        ported("udp", UDP),
         Sequence(
-            Keyword("icmp", "protocol", 1, also=("1",)),
+            Keyword("icmp", "protocol", ICMP, also=(str(ICMP),)),
             _end(first),
             _end(second),
             Options(Argument("icmp_type", _ICMP_TYPE), _unsupported("object-group"), *tail),
@@ -162,11 +162,7 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
     source, destination = arguments.need("source", _End), arguments.need("destination", _End)
     for end in (source, destination):
         if end.written is not None:
-            draft.warn(
-                end.place,
-                f"{end.written} has host bits under its netmask",
-                f"it is read as the network {end.network.with_netmask.replace('/', ' ')}",
-            )
+            draft.warn_of_host_bits(end.place, end.written, end.network)
     for key in ("source_ports", "destination_ports"):
         ports = arguments.get(key, Ports)
         if ports is not None and not ports.ranges():

@@ -20,6 +20,7 @@ from appliance.config.grammar import (
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
 from appliance.config.model import Static
+from appliance.protocol import TCP, UDP
 
 _LIMIT = 65535
 
@@ -183,7 +184,7 @@ COMMANDS = (
         _enter_static,
         Sequence(
             Options(Argument("pair", InterfacePair())),
-            OneOf(_port_form("tcp", 6), _port_form("udp", 17), Sequence(_mapped(), _real())),
+            OneOf(_port_form("tcp", TCP), _port_form("udp", UDP), Sequence(_mapped(), _real())),
         ),
         _undo_static,
     ),

@@ -25,8 +25,8 @@ from appliance.lab.sessions import (
 )
 from appliance.lab.topology import CLIENT, SERVER, SERVER_MAPPED
 from appliance.lab.view import Exchange, Row, escaped, exchanges, show_exchange
-from appliance.packet.checksum import TCP
 from appliance.policy.policy import Policy
+from appliance.protocol import TCP
 
 DENIED_PORT = 80
 

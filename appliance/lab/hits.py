@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config.load import read_text
-from appliance.errors import PixguardError, printable
+from appliance.errors import printable
 from appliance.lab.namespace import Namespace
+from appliance.live.command import run
 
 # Each rule that stands for a line of the rule file has that line in its comment.
 _RULE = re.compile(r'^\[(\d+):\d+\] -A \S+ .*--comment "line (\d+)"', re.MULTILINE)
@@ -39,15 +39,12 @@ def read_hits(namespace: Namespace, rule_file: Path) -> tuple[Hits, ...]:
     Raises:
         PixguardError: the rules cannot be listed.
     """
-    command = namespace.command("iptables-save", "-c", "-t", "filter")
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise PixguardError(f"iptables-save: {done.stderr.strip()}")
+    rules = run(namespace.command("iptables-save", "-c", "-t", "filter"), "iptables")
     counts: dict[int, int] = {}
-    for count, line in _RULE.findall(done.stdout):
+    for count, line in _RULE.findall(rules):
         counts[int(line)] = counts.get(int(line), 0) + int(count)
     lines = read_text(rule_file).split("\n")
     found = [Hits(printable(lines[line - 1].strip()), counts[line]) for line in sorted(counts)]
-    for count, interface in _END_OF_LIST.findall(done.stdout):
+    for count, interface in _END_OF_LIST.findall(rules):
         found.append(Hits(f"end of the access list on {interface}: denied", int(count)))
     return tuple(found)

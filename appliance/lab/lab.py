@@ -26,8 +26,8 @@ from appliance.errors import PixguardError
 from appliance.lab.namespace import Namespace
 from appliance.lab.tap import Tap
 from appliance.lab.topology import CLIENT, SERVER, Topology
-from appliance.live.appliance import counters_file
 from appliance.live.privileges import SUPERVISOR, require_capabilities
+from appliance.live.state import counters_file
 
 PATIENCE = 20.0
 """Seconds that the appliance, or a server, has to come up or to end."""
@@ -120,10 +120,10 @@ class Lab:
             spool.mkdir()
         self.client_tap = self._tap(self.client)
         self.server_tap = self._tap(self.server)
-        self._start_server(
-            self.client, self.client_spool, (CLIENT, "25", OUTSIDE_HOST, OUTSIDE_IDENT)
-        )
-        self._start_server(self.server, self.server_spool, (SERVER, "25", HOST, IDENT))
+        outside = _mail_server(CLIENT, OUTSIDE_HOST, OUTSIDE_IDENT, self.client_spool)
+        self._start_server(self.client, outside, "client-mail-server.log")
+        inside = self._server_command or _mail_server(SERVER, HOST, IDENT, self.server_spool)
+        self._start_server(self.server, inside, "server-mail-server.log")
         self.start_appliance()
 
     def _tap(self, namespace: Namespace) -> Tap:
@@ -152,11 +152,10 @@ class Lab:
 
     def counters(self) -> dict[str, Any]:
         """The appliance's counters; they are a second old at most."""
-        content: dict[str, Any] = json.loads(self.router.call(self._counters_file).read_text())
+        content: dict[str, Any] = json.loads(
+            self.router.call(counters_file, self.box.state).read_text()
+        )
         return content
-
-    def _counters_file(self) -> Path:
-        return counters_file(self.box.state)
 
     def start_appliance(self) -> None:
         """Start the appliance in the router's namespace, and wait until it is up.
@@ -194,11 +193,8 @@ class Lab:
 
             self._await(self.appliance, is_ready, "the appliance", self.log_file)
 
-    def _start_server(self, namespace: Namespace, spool: Path, own: Sequence[str]) -> None:
-        command = (sys.executable, "-P", "-m", "appliance.lab.mail_server", *own, str(spool))
-        if namespace is self.server and not self.own_server:
-            command = self._server_command
-        output = self.directory / f"{spool.name}-server.log"
+    def _start_server(self, namespace: Namespace, command: Sequence[str], log: str) -> None:
+        output = self.directory / log
         process = self._start(namespace, command, output)
         self._await(process, lambda: namespace.listens(25), command[0], output)
 
@@ -254,6 +250,12 @@ def require_tools() -> None:
     missing = {package for command, package in COMMANDS.items() if not shutil.which(command)}
     if missing:
         raise PixguardError(f"a command is missing; install: {' '.join(sorted(missing))}")
+
+
+def _mail_server(address: str, host: str, ident: str, spool: Path) -> tuple[str, ...]:
+    """The command of the lab's own mail server (see `appliance.lab.mail_server.serve`)."""
+    command = (sys.executable, "-P", "-m", "appliance.lab.mail_server")
+    return (*command, address, "25", host, ident, str(spool))
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

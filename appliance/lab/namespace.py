@@ -6,17 +6,17 @@ import ctypes
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-from appliance.errors import PixguardError
+from appliance.live.command import ip
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 DIRECTORY = Path("/run/netns")
@@ -25,24 +25,6 @@ DIRECTORY = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def run_ip(*arguments: str) -> str:
-    """Run the `ip` command to its end.
-
-    Args:
-        arguments: what comes after `ip`.
-
-    Returns:
-        what it printed.
-
-    Raises:
-        PixguardError: it failed.
-    """
-    done = subprocess.run(["ip", *arguments], check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise PixguardError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 class Namespace:
@@ -54,16 +36,16 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._path = DIRECTORY / name
+        self.path = DIRECTORY / name
 
     @property
     def exists(self) -> bool:
         """Whether somebody has made it."""
-        return self._path.exists()
+        return self.path.exists()
 
     def create(self) -> None:
         """Make it, with its loopback interface up."""
-        run_ip("netns", "add", self.name)
+        ip("netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
 
     def ip(self, *arguments: str) -> str:
@@ -72,7 +54,7 @@ class Namespace:
         Args:
             arguments: what comes after `ip`.
         """
-        return run_ip("-n", self.name, *arguments)
+        return ip("-n", self.name, *arguments)
 
     def command(self, *arguments: str, outlive: bool = False) -> list[str]:
         """A command line that runs a command inside.
@@ -85,23 +67,28 @@ class Namespace:
         inside = ["ip", "netns", "exec", self.name, *arguments]
         return inside if outlive else ["setpriv", "--pdeathsig", "KILL", *inside]
 
-    def call(self, function: Callable[[], T]) -> T:
-        """Call a function in a thread inside; sockets that it opens stay inside.
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in a thread inside, and return or raise what it does.
+
+        Sockets that it opens stay inside, processes that it starts run there, and what it reads of
+        /proc/sys/net and /proc/thread-self is the namespace's (/proc/self is the caller's).
 
         Args:
             function: what to call.
+            args: its arguments.
+            kwargs: likewise.
         """
         future: Future[T] = Future()
 
         def enter() -> None:
             try:
-                handle = os.open(self._path, os.O_RDONLY)
+                handle = os.open(self.path, os.O_RDONLY)
                 try:
                     if _libc.setns(handle, _CLONE_NEWNET):
                         raise OSError(ctypes.get_errno(), f"cannot enter {self.name}")
                 finally:
                     os.close(handle)
-                future.set_result(function())
+                future.set_result(function(*args, **kwargs))
             except BaseException as error:
                 future.set_exception(error)
 
@@ -117,7 +104,7 @@ class Namespace:
         Args:
             timeout: seconds that each of its operations may take.
         """
-        made = self.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        made = self.call(socket.socket, socket.AF_INET, socket.SOCK_STREAM)
         made.settimeout(timeout)
         return made
 
@@ -136,7 +123,7 @@ class Namespace:
 
     def processes(self) -> tuple[int, ...]:
         """Numbers of the processes inside."""
-        return tuple(map(int, run_ip("netns", "pids", self.name).split()))
+        return tuple(map(int, ip("netns", "pids", self.name).split()))
 
     def remove(self) -> None:
         """Kill what runs inside and remove it; nothing happens if it does not exist."""
@@ -148,7 +135,7 @@ class Namespace:
                 with suppress(ProcessLookupError):
                     os.kill(number, signal.SIGKILL)
             time.sleep(0.01)
-        run_ip("netns", "delete", self.name)
+        ip("netns", "delete", self.name)
 
 
 # The thread's, since /proc/self is the main thread's.

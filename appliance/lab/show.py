@@ -34,7 +34,7 @@ def run_lab(
     server: str | None,
     keep: bool,
     command: tuple[str, ...],
-    name: str = "pixguard",
+    name: str,
 ) -> int:
     """Put up the lab, run the sessions or a command in it, and show what happened.
 

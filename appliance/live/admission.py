@@ -5,9 +5,9 @@ from __future__ import annotations
 from appliance.admission import Admission, Opening
 from appliance.config.model import Configuration
 from appliance.events import Endpoint
-from appliance.packet.checksum import TCP
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translations
+from appliance.protocol import TCP
 from appliance.smtp.release import Release
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from appliance.box import Box, load_box
-from appliance.config.load import load_configuration, parse_configuration, read_text
+from appliance.config.load import load_configuration, read_file
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.kernel import Changes, journal_path, wanted_settings
+from appliance.live.kernel import Changes, wanted_settings
 from appliance.live.log import Log
 from appliance.live.netfilter import Rules, compile_rules, install, withdraw
 from appliance.live.notify import notify
 from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
+from appliance.live.state import alone, counters_file, journal_file
 from appliance.live.supervisor import Supervisor
 
 
@@ -46,67 +44,6 @@ def run_appliance(config: Path, box: Path) -> int:
     return 0
 
 
-def counters_file(state: Path) -> Path:
-    """Where the appliance of this network namespace writes its counters.
-
-    Args:
-        state: the box file's state directory.
-    """
-    return state / f"counters-{_namespace()}.json"
-
-
-@contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """See to it that this network namespace has one appliance, and that one has a directory.
-
-    The directory is removed at the end, unless somebody else has something in it.
-
-    Args:
-        state: the box file's state directory.
-
-    Raises:
-        PixguardError: there is one already, or the directory cannot be made.
-    """
-    path = state / f"lock-{_namespace()}"
-    try:
-        handle = _lock(path)
-    except BlockingIOError:
-        raise PixguardError("another pixguard is the firewall of this network namespace") from None
-    except OSError as error:
-        raise PixguardError(
-            f"{state}: cannot use the directory: {error.strerror}; `state` in the box file names it"
-        ) from error
-    try:
-        yield
-    finally:
-        counters_file(state).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty
-            state.rmdir()
-        os.close(handle)
-
-
-def _lock(path: Path) -> int:
-    """Take the lock that a file is, and return its descriptor."""
-    while True:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Whoever had it last may remove the directory before the file is made in it, or the file
-        # before it is locked.
-        with suppress(FileNotFoundError), ExitStack() as undo:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            undo.callback(os.close, handle)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(handle), path.stat()):
-                undo.pop_all()
-                return handle
-
-
-def _namespace() -> int:
-    """The number of this network namespace; a machine may have several appliances."""
-    # The thread's: /proc/self is the main thread's.
-    return Path("/proc/thread-self/ns/net").stat().st_ino
-
-
 class Appliance:
     """The firewall of this network namespace.
 
@@ -124,7 +61,7 @@ class Appliance:
         self._configuration = configuration
         self._release = box.inspect_as(configuration.version)
         self._rules = compile_rules(configuration, box)
-        self._changes = Changes(journal_path(box.state))
+        self._changes = Changes(journal_file(box.state))
         self._supervisor = Supervisor(box, configuration, log, counters_file(box.state))
 
     def run(self) -> None:
@@ -174,14 +111,12 @@ class Appliance:
         """Read the rule file again; if it is bad, what was in force stays in force."""
         try:
             self._log.reopen()
-            configuration, findings = parse_configuration(
-                read_text(self._rule_file), str(self._rule_file)
-            )
-            for finding in findings:
+            reading = read_file(self._rule_file)
+            for finding in reading.findings:
                 self._log.write(f"pixguard: {finding}")
-            if configuration is None:
+            if reading.configuration is None:
                 raise PixguardError("the rule file has errors")
-            self._take(configuration)
+            self._take(reading.configuration)
         except PixguardError as error:
             self._log.write(f"pixguard: not reloaded, the old rules stay in force: {error}")
         else:

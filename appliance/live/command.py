@@ -35,3 +35,16 @@ def run(command: list[str], package: str, stdin: str = "") -> str:
         said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
         raise PixguardError(f"{' '.join(command)} failed: {printable(said)}")
     return done.stdout
+
+
+def ip(*arguments: str, stdin: str = "") -> str:
+    """Run the `ip` command to its end and return what it printed.
+
+    Args:
+        arguments: what comes after `ip`.
+        stdin: what it reads.
+
+    Raises:
+        PixguardError: it is missing, or it failed; with what it said.
+    """
+    return run(["ip", *arguments], "iproute2", stdin)

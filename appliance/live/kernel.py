@@ -8,8 +8,6 @@ a killed one left behind.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +19,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.errors import Finding, FindingsError, PixguardError
-from appliance.live.command import run
+from appliance.live.command import ip
+from appliance.live.state import write
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 
@@ -94,15 +93,6 @@ class Journal:
 _JOURNAL = TypeAdapter(Journal)
 
 
-def journal_path(state: Path) -> Path:
-    """The journal of the network namespace that the caller is in.
-
-    Args:
-        state: the directory for what must be put back after a crash.
-    """
-    return state / f"changes-{Path('/proc/thread-self/ns/net').stat().st_ino}.json"
-
-
 def wanted_settings(configuration: Configuration, box: Box) -> tuple[Setting, ...]:
     """What a configuration needs of the machine, in the order in which it is to be made.
 
@@ -126,11 +116,7 @@ def wanted_settings(configuration: Configuration, box: Box) -> tuple[Setting, ..
         if route.interface in linux
     ]
     translations = [
-        each
-        for each in Translations(configuration, routing)
-        if each.stands_in
-        and each.static.real_interface in linux
-        and each.static.mapped_interface in linux
+        each for each in Translations(configuration, routing).between(linux) if each.stands_in
     ]
     answering = _answered(configuration, routing, translations, linux)
     # The kernel answers for an address only if its route leaves by another interface.
@@ -257,26 +243,14 @@ class Changes:
     def _save(self, changes: list[Change]) -> None:
         try:
             if changes:
-                self._write(json.dumps(asdict(Journal(self._boot, tuple(changes))), indent=1))
+                self._journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                journal = Journal(self._boot, tuple(changes))
+                write(self._journal, json.dumps(asdict(journal), indent=1), lasting=True)
             else:
                 self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise PixguardError(f"{self._journal}: cannot write it: {error.strerror}") from error
         self._made = changes
-
-    def _write(self, text: str) -> None:
-        directory = self._journal.parent
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The temporary file has mode 0600, and so has the journal that it becomes.
-        with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(self._journal)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
 
 
 class _Present:
@@ -401,14 +375,10 @@ def _write_sysctl(path: str, value: str) -> None:
 
 def _ip_json(*arguments: str) -> list[dict[str, Any]]:
     # An empty list is printed as such, as nothing, or with empty objects, as versions differ.
-    return [entry for entry in json.loads(_ip(["-j", *arguments]) or "[]") if entry]
+    return [entry for entry in json.loads(ip("-j", *arguments) or "[]") if entry]
 
 
 def _ip_batch(commands: Iterable[str]) -> None:
     lines = "".join(f"{command}\n" for command in commands)
     if lines:
-        _ip(["-batch", "-"], lines)
-
-
-def _ip(arguments: list[str], stdin: str = "") -> str:
-    return run(["ip", *arguments], "iproute2", stdin)
+        ip("-batch", "-", stdin=lines)

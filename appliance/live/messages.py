@@ -6,6 +6,7 @@ send.
 
 from __future__ import annotations
 
+import selectors
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,9 +120,9 @@ class Channel:
         return self._socket.fileno()
 
     @property
-    def waiting(self) -> bool:
-        """Whether something is still to be sent: flush it when the descriptor is writable."""
-        return bool(self._waiting)
+    def awaited(self) -> int:
+        """The selector events to wait for: writing as well while something is still to be sent."""
+        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waiting else 0)
 
     def send(self, message: Message) -> bool:
         """Send a message, now or as soon as there is room.

@@ -19,9 +19,9 @@ from appliance.errors import PixguardError
 from appliance.live import connmark
 from appliance.live.command import run
 from appliance.live.table import Chain, Table
-from appliance.policy.access_list import ICMP, TCP, UDP
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
+from appliance.protocol import ICMP, TCP, UDP
 
 _DROP = "-j DROP"
 _CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
@@ -86,12 +86,7 @@ class _Compiler:
             if (interface := routing.interface(name))
         )
         self._linux = {interface.name: linux for interface, linux in self._interfaces}
-        self._translations = tuple(
-            each
-            for each in Translations(configuration, routing)
-            if each.static.real_interface in self._linux
-            and each.static.mapped_interface in self._linux
-        )
+        self._translations = Translations(configuration, routing).between(self._linux)
         lists = {each.name: each.rules for each in configuration.access_lists}
         self._bound = {
             group.interface: lists[group.access_list] for group in configuration.access_groups

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import selectors
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,6 +29,7 @@ from appliance.live.messages import (
     Message,
     Stop,
 )
+from appliance.live.state import write
 
 PATIENCE = 15.0
 """Seconds that a worker has to start, to take a configuration, or to end."""
@@ -249,7 +248,7 @@ class Supervisor:
         if content == self._written:
             return
         try:
-            write_atomically(self._counters_file, content)
+            write(self._counters_file, content)
         except OSError as error:
             self._log.write(f"pixguard: {self._counters_file}: {error.strerror}")
         self._written = content
@@ -277,10 +276,7 @@ class Supervisor:
         """Wait for something to happen, at most some time, and deal with it."""
         for worker in self._workers:
             if worker.process is not None:
-                wanted = selectors.EVENT_READ
-                if worker.channel.waiting:
-                    wanted |= selectors.EVENT_WRITE
-                self._selector.modify(worker.channel, wanted, worker)
+                self._selector.modify(worker.channel, worker.channel.awaited, worker)
         for key, ready in self._selector.select(timeout):
             if key.fileobj is self._wakeup:
                 self._wakeup.recv(4096)
@@ -322,20 +318,3 @@ class Supervisor:
         reason = f": {worker.failure}" if worker.failure else ""
         self._log.write(f"pixguard: the worker of queue {worker.queue} {ended}{reason}")
         worker.start_at = time.monotonic() + RESTART_AFTER
-
-
-def write_atomically(path: Path, content: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, whole.
-
-    Args:
-        path: the file; only root may read it.
-        content: its text.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -104,10 +104,7 @@ class Worker:
             selector.register(self._channel, selectors.EVENT_READ)
             tick = count = self._now()
             while self._running and not self._channel.ended:
-                wanted = selectors.EVENT_READ
-                if self._channel.waiting:
-                    wanted |= selectors.EVENT_WRITE
-                selector.modify(self._channel, wanted)
+                selector.modify(self._channel, self._channel.awaited)
                 for key, ready in selector.select(TICK):
                     if key.fileobj is self._queue:
                         self._queue.drain()

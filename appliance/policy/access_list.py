@@ -6,10 +6,7 @@ from collections.abc import Iterable
 
 from appliance.admission import Opening
 from appliance.config.model import Ports, Rule
-
-ICMP = 1
-TCP = 6
-UDP = 17
+from appliance.protocol import ICMP, TCP, UDP
 
 
 def first_match(rules: Iterable[Rule], packet: Opening) -> Rule | None:

@@ -15,9 +15,10 @@ from appliance.admission import Admission, Opening
 from appliance.config.model import AccessList, Configuration, Interface, Rule
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
-from appliance.policy.access_list import ICMP, TCP, UDP, first_match
+from appliance.policy.access_list import first_match
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
+from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import Release
 
 _NO_PERMIT = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -100,8 +100,14 @@ class Translations:
             raise FindingsError(tuple(findings))
         self._all = tuple(made)
 
-    def __iter__(self) -> Iterator[Translation]:
-        return iter(self._all)
+    def between(self, interfaces: Container[str]) -> tuple[Translation, ...]:
+        """The translations both of whose interfaces (nameif) are among some."""
+        return tuple(
+            each
+            for each in self._all
+            if each.static.real_interface in interfaces
+            and each.static.mapped_interface in interfaces
+        )
 
     def numbered(self, number: int) -> Translation | None:
         """The translation of that number, None if there is none."""

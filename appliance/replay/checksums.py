@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from enum import Enum
 
-from appliance.packet.checksum import TCP, header_checksum, ones_complement, tcp_checksum
+from appliance.packet.checksum import header_checksum, ones_complement, tcp_checksum
+from appliance.protocol import TCP
 
 
 class Checksums(Enum):

@@ -159,7 +159,7 @@ class Connections:
         segment = self._segment
         if segment is None or not segment.syn or segment.acknowledgement is not None:
             return  # no attempt at a connection: the summary counts it
-        known = self._latest.get(frozenset((segment.source, segment.destination)))
+        known = self._of(segment)
         if known is None or known.permitted or known.sent.opening != segment.sequence:
             known = Connection(segment.source, segment.destination, event.time, "", permitted=False)
             known.closing = Closing.DROPPED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.admission import Admission, Opening
 from appliance.events import Endpoint
-from appliance.packet.checksum import TCP
+from appliance.protocol import TCP
 from appliance.smtp.release import Release
 
 SMTP_PORT = 25

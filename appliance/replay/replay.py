@@ -61,6 +61,7 @@ def replay_files(
         click.UsageError: options that make no sense.
     """
     _check_names(captures, write, json_)
+    meaning = Checksums(checksums)
     try:
         product, chosen, admit = _policy(config, release)
         with ExitStack() as stack:
@@ -71,14 +72,14 @@ def replay_files(
             sink = _writer(packets, surveys) if packets else None
             code = READ_WHOLE
             for (name, path), surveyed in zip(files, surveys, strict=True):
-                auto = checksums == Checksums.AUTO.value
-                unreliable = surveyed.unreliable if auto else frozenset()
-                judge = Judge(Checksums(checksums), unreliable)
+                unreliable = surveyed.unreliable if meaning is Checksums.AUTO else frozenset()
+                judge = Judge(meaning, unreliable)
                 connections = Connections(Syslog(product, chosen), streams=lines is not None)
                 passage = Passage(admit, connections, judge, sink)
                 problems = _pass(passage, path, name)
-                for line in summary(name, unreliable, passage.tally, connections.all):
-                    click.echo(line, err=json_ == STANDARD_OUTPUT)
+                if passage.tally.read or not problems:
+                    for line in summary(name, unreliable, passage.tally, connections.all):
+                        click.echo(line, err=json_ == STANDARD_OUTPUT)
                 if lines:
                     for connection in connections.all:
                         lines.write(f"{json_line(connection)}\n".encode())

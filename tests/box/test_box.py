@@ -241,13 +241,6 @@ def test_a_box_is_frozen_and_reaches_another_process(tmp_path: Path) -> None:
     assert hash(box) == hash(load(tmp_path, LEAST))
 
 
-def test_an_interface_is_found_by_its_name() -> None:
-    box = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
-    assert box.linux_interface("inside") == "eth1"
-    with pytest.raises(PixguardError, match="'dmz': the box file has outside, inside"):
-        box.linux_interface("dmz")
-
-
 def test_the_box_outranks_the_version_line() -> None:
     version = Version(product="PIX", number="6.3(5)")
     assert Box(interfaces=()).inspect_as(version) is RELEASES["6.3"]

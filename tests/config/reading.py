@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.load import parse_configuration
+from appliance.config.load import Reading, read_rules
 from appliance.config.model import Configuration
 from appliance.errors import Finding, Severity
 
@@ -25,32 +25,37 @@ def network(text: str) -> IPv4Network:
     return IPv4Network(text)
 
 
+def reading_of(*lines: str) -> Reading:
+    """What interfaces and some lines are read as."""
+    return read_rules(INTERFACES + "\n".join(lines), "test.conf")
+
+
 def read(*lines: str, warnings: int = 0) -> Configuration:
     """The configuration of interfaces and some lines, which have no errors."""
-    configuration, findings = parse_configuration(INTERFACES + "\n".join(lines), "test.conf")
-    assert configuration is not None, "\n".join(map(str, findings))
-    assert len(findings) == warnings, "\n".join(map(str, findings))
-    return configuration
+    reading = reading_of(*lines)
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
+    assert len(reading.findings) == warnings, "\n".join(map(str, reading.findings))
+    return reading.configuration
 
 
 def findings_of(*lines: str) -> tuple[Finding, ...]:
     """All findings of interfaces and some lines."""
-    return parse_configuration(INTERFACES + "\n".join(lines), "test.conf")[1]
+    return reading_of(*lines).findings
 
 
 def error_of(*lines: str) -> Finding:
     """The only finding of interfaces and some lines, an error."""
-    configuration, findings = parse_configuration(INTERFACES + "\n".join(lines), "test.conf")
-    assert configuration is None
-    (finding,) = findings
+    reading = reading_of(*lines)
+    assert reading.configuration is None
+    (finding,) = reading.findings
     assert finding.severity is Severity.ERROR
     return finding
 
 
 def warning_of(*lines: str) -> Finding:
     """The only finding of interfaces and some lines, a warning."""
-    configuration, findings = parse_configuration(INTERFACES + "\n".join(lines), "test.conf")
-    assert configuration is not None, "\n".join(map(str, findings))
-    (finding,) = findings
+    reading = reading_of(*lines)
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
+    (finding,) = reading.findings
     assert finding.severity is Severity.WARNING
     return finding

@@ -1,6 +1,6 @@
 import pytest
 
-from appliance.config.load import parse_configuration
+from appliance.config.load import read_rules
 from appliance.config.model import Configuration, Interface
 from appliance.errors import Place
 from tests.config.reading import address, error_of, findings_of, network, read, warning_of
@@ -122,10 +122,10 @@ def test_wrong_addresses(line: str, column: int, problem: str) -> None:
 
 def test_interfaces_without_nameif_are_undefined_wherever_they_are_used() -> None:
     text = "ip address outside 203.0.113.1 255.255.255.0\nroute outside 0 0 203.0.113.2\n"
-    configuration, findings = parse_configuration(text, "f")
-    assert configuration is None
-    assert [(f.place.line, f.place.column) for f in findings] == [(1, 12), (2, 7)]
-    assert all("none" in f.remedy for f in findings)
+    reading = read_rules(text, "f")
+    assert reading.configuration is None
+    assert [(f.place.line, f.place.column) for f in reading.findings] == [(1, 12), (2, 7)]
+    assert all("none" in f.remedy for f in reading.findings)
 
 
 def test_no_findings_for_a_plain_pair() -> None:

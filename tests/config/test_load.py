@@ -7,11 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.check import check_files
-from appliance.config.load import load_configuration, parse_configuration, read_rules, read_text
+from appliance.config.load import load_configuration, read_rules, read_text
 from appliance.config.model import Operator
 from appliance.config.table import TABLE
 from appliance.errors import Finding, FindingsError, PixguardError, Place, Severity
-from tests.config.reading import INTERFACES, error_of, findings_of, network, read, warning_of
+from tests.config.reading import (
+    INTERFACES,
+    error_of,
+    findings_of,
+    network,
+    read,
+    reading_of,
+    warning_of,
+)
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -59,9 +67,10 @@ LINES = st.one_of(
 
 
 def raises_nothing(text: str) -> None:
-    configuration, findings = parse_configuration(text, "any.conf")
+    reading = read_rules(text, "any.conf")
+    findings = reading.findings
     errors = [f for f in findings if f.severity is Severity.ERROR]
-    assert (configuration is None) == bool(errors)
+    assert (reading.configuration is None) == bool(errors)
     count = text.count("\n") + 1
     assert [f.place.line for f in findings] == sorted(f.place.line for f in findings)
     for finding in findings:
@@ -83,8 +92,8 @@ def test_any_words_of_the_language_draw_findings_and_nothing_worse(text: str) ->
 
 
 def test_the_good_lines_are_good() -> None:
-    configuration, findings = parse_configuration(INTERFACES + "\n".join(GOOD[:20]), "f")
-    assert configuration is not None, "\n".join(map(str, findings))
+    reading = reading_of(*GOOD[:20])
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
 
 
 @given(st.binary(max_size=300))
@@ -99,8 +108,8 @@ def test_any_bytes_can_be_read(content: bytes) -> None:
 @given(st.lists(LINES, max_size=8))
 def test_a_line_is_judged_alike_wherever_line_ends_come_from(lines: list[str]) -> None:
     clean = [line.replace("\r", "").replace("\n", "") for line in lines]
-    unix = parse_configuration("\n".join(clean), "f")
-    assert parse_configuration("\r\n".join(clean), "f") == unix
+    unix = read_rules("\n".join(clean), "f")
+    assert read_rules("\r\n".join(clean), "f") == unix
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30), st.integers(0, 40))
@@ -133,6 +142,37 @@ def test_all_errors_are_reported_in_the_order_of_the_file() -> None:
         (9, 7),
     ]
     assert [f.severity.value for f in findings].count("warning") == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("access-list 102 permit tcp any any eq smpt", "access-group 102 in interface outside"),
+        ("access-list 102 remark a\u00a0b", "access-group 102 in interface outside"),
+        ("nameif ethernet2 dmz security100", "ip address dmz 10.2.2.2 255.255.255.0"),
+        ("nameif ethernet2 dmz", "interface ethernet2 auto shutdown"),
+        (
+            "nameif ethernet2 dmz security50",
+            "ip address dmz 10.2.2.0 255.255.255.0",
+            "access-list 102 permit ip any interface dmz",
+        ),
+    ],
+)
+def test_what_an_erroneous_line_does_not_define_is_no_second_error(lines: tuple[str, ...]) -> None:
+    assert error_of(*lines)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "access-list 103 permit tcp any any eq smpt",
+        "no access-list 102 permit tcp any any eq smpt",
+        "nameif ethernet2 102 security100",
+    ],
+)
+def test_an_erroneous_line_about_something_else_excuses_nothing(wrong: str) -> None:
+    _, missing = findings_of(wrong, "access-group 102 in interface outside")
+    assert missing.problem == "access-list 102 does not exist"
 
 
 def test_an_error_as_it_is_printed() -> None:
@@ -183,8 +223,9 @@ def test_comments_blank_lines_and_what_a_terminal_adds() -> None:
 
 def test_what_comes_after_the_end_is_not_read_and_that_is_told() -> None:
     text = "hostname fw\n: end\nfw-14# enable\npassword: Xyzzy\n"
-    configuration, (finding,) = parse_configuration(text, "f")
-    assert configuration is not None
+    reading = read_rules(text, "f")
+    (finding,) = reading.findings
+    assert reading.configuration is not None
     assert (finding.severity, finding.place) == (Severity.WARNING, Place("f", 3, 1))
     assert "fw-14" not in str(finding)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from appliance.config.command import Command, State
 from appliance.config.grammar import Cursor
 from appliance.config.line import Line, Refusal
-from appliance.config.load import parse_configuration
+from appliance.config.load import read_rules
 from appliance.config.table import TABLE
 from tests.config.reading import error_of, findings_of, read
 
@@ -122,5 +122,5 @@ def test_keywords_are_case_insensitive_and_blanks_do_not_count() -> None:
 
 
 def test_kelvin_sign_is_no_k() -> None:
-    configuration, findings = parse_configuration("loo\u212a\n", "f")
-    assert configuration is None and len(findings) == 1
+    reading = read_rules("loo\u212a\n", "f")
+    assert reading.configuration is None and len(reading.findings) == 1

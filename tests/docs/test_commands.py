@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.box import load_box
-from appliance.config.load import load_configuration, parse_configuration
+from appliance.config.load import load_configuration, read_rules
 from tests.docs.markdown import BLOCKS, DOCUMENTS, Block, Document
 from tests.docs.workplace import (
     ELSEWHERE,
@@ -90,9 +90,9 @@ def test_no_block_hides_from_the_tests_by_being_indented(document: Document) -> 
 
 @pytest.mark.parametrize("block", [each for each in BLOCKS if each.language == "cisco"], ids=str)
 def test_rule_files_are_good(block: Block) -> None:
-    configuration, findings = parse_configuration(block.text, str(block))
-    assert configuration is not None
-    assert findings == ()
+    reading = read_rules(block.text, str(block))
+    assert reading.configuration is not None
+    assert reading.findings == ()
 
 
 @pytest.mark.parametrize("block", [each for each in BLOCKS if each.language == "yaml"], ids=str)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 EMPTY = ("/run", "/tmp", "/dev/shm")  # noqa: S108
 

@@ -16,7 +16,7 @@ from appliance.box import Box
 from appliance.lab.lab import Lab
 from appliance.lab.topology import SERVER, SERVER_MAPPED
 from appliance.lab.view import exchanges
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 RULES = Path(__file__).parents[2] / "rules" / "pix-6.3.conf"
 

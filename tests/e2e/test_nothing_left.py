@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.machine import Machine, Started, running_machine
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 RULES = Path(__file__).parents[2] / "rules" / "pix-6.3.conf"
 PIXGUARD = (sys.executable, "-m", "appliance")

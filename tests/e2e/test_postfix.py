@@ -18,7 +18,7 @@ from appliance.lab.lab import Lab
 from appliance.lab.namespace import Namespace
 from appliance.lab.topology import SERVER, SERVER_MAPPED
 from tests.e2e.postfix import Postfix
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 RULES = Path(__file__).parents[2] / "rules" / "pix-6.3.conf"
 

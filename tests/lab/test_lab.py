@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from appliance.lab.rules import ready_example
 from appliance.lab.sessions import INWARD, Mail
 from appliance.lab.show import run_lab
 from tests.namespaces import needs_namespaces
+from tests.waiting import eventually
 
 RULES = Path(__file__).parents[2] / "rules"
 NAME = f"pxl{os.getpid()}"
@@ -52,13 +53,6 @@ def remains() -> list[str]:
 
 def is_clean() -> bool:
     return remains() == []
-
-
-def eventually(condition: Callable[[], bool], patience: float = 15) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not come to pass; there are {remains()}"
-        time.sleep(0.02)
 
 
 def sleeps() -> bool:
@@ -240,7 +234,12 @@ def test_ctrl_c_on_a_terminal_is_the_commands() -> None:
 
 @needs_namespaces
 def test_ctrl_c_on_a_terminal_ends_a_command_that_does_not_mind_it() -> None:
-    code, _ = on_a_terminal("echo ready; sleep 60", b"ready", b"\x03")
+    # Not a shell's own `echo` and `sleep`: one that has the signal in between waits for the latter.
+    program = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        'print("ready", flush=True); time.sleep(60)'
+    )
+    code, _ = on_a_terminal(f"exec {sys.executable} -c '{program}'", b"ready", b"\x03")
     assert code == 130
 
 
@@ -377,7 +376,7 @@ def test_a_block_that_fails_leaves_nothing() -> None:
 def test_without_root_it_says_what_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(PixguardError, match=r"takes root.*replay"):
-        run_lab(RULES / "pix-6.3.conf", None, False, ())
+        run_lab(RULES / "pix-6.3.conf", None, False, (), NAME)
 
 
 @needs_namespaces

@@ -23,6 +23,7 @@ from appliance.live.notify import notify
 from appliance.live.queue import PacketQueue
 from appliance.live.supervisor import SILENCE
 from tests.namespaces import needs_namespaces
+from tests.waiting import eventually
 
 pytestmark = needs_namespaces
 
@@ -79,13 +80,6 @@ def machine(lab: Lab) -> dict[str, str]:
         "neighbours": run(lab, "ip", "neighbour", "show", "proxy"),
         "sysctls": sysctls,
     }
-
-
-def eventually(condition: Callable[[], bool], patience: float = 10) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def latest_mail(spool: Path) -> bytes:
@@ -230,18 +224,16 @@ def test_a_killed_worker_is_replaced_and_its_connections_pass_nothing(lab: Lab) 
     assert end(lab, signal.SIGTERM) == 0
 
 
-def test_a_worker_that_hangs_is_replaced(lab: Lab) -> None:
+def test_a_worker_that_hangs_is_replaced_and_an_idle_one_let_be(lab: Lab, standing: Lab) -> None:
+    began = time.monotonic()
+    (idle,) = workers(standing)
     (hanging,) = workers(lab)
     os.kill(hanging, signal.SIGSTOP)
-    eventually(log_has(lab, "said nothing"), patience=20)
+    eventually(log_has(lab, "said nothing"))
     eventually(lambda: workers(lab) not in ([hanging], [None]))
     assert not is_alive(hanging)
     assert converse(lab.client, SERVER_MAPPED, ("QUIT\r\n",)).replies[0] == MASKED
-
-
-def test_an_idle_worker_is_let_be(standing: Lab) -> None:
-    (idle,) = workers(standing)
-    time.sleep(SILENCE + 2)
+    time.sleep(max(0.0, began + SILENCE + 2 - time.monotonic()))
     assert workers(standing) == [idle]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.admission import Opening
-from appliance.config.load import parse_configuration
+from appliance.config.load import load_configuration
 from appliance.events import Endpoint
 from appliance.live.admission import LiveAdmission
 from appliance.smtp.release import RELEASES
@@ -20,8 +20,7 @@ MAPPED = IPv4Address("203.0.113.5")
 
 @pytest.fixture
 def live() -> LiveAdmission:
-    configuration, _ = parse_configuration(RULES.read_text(), str(RULES))
-    assert configuration
+    configuration = load_configuration(RULES)
     return LiveAdmission(configuration, RELEASES["6.2"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.box import Box
-from appliance.config.load import parse_configuration
+from appliance.config.load import load_configuration
 from appliance.errors import PixguardError
 from appliance.live.counters import Counters
 from appliance.live.messages import (
@@ -39,8 +40,7 @@ def ends() -> Iterator[tuple[Channel, Channel, socket.socket]]:
 
 def test_every_message_arrives_as_it_was(ends: tuple[Channel, Channel, socket.socket]) -> None:
     near, far, _ = ends
-    configuration, _ = parse_configuration(RULES.read_text(), str(RULES))
-    assert configuration
+    configuration = load_configuration(RULES)
     box = Box(interfaces=(("outside", "eth0"),), log=Path("/tmp/log"), release="6.2")  # noqa: S108
     messages: list[Message] = [
         Configure(box, configuration, 7),
@@ -103,7 +103,7 @@ def test_a_side_that_does_not_read_never_blocks_the_other(
     while near.send(line):
         taken += 1
         assert taken * 10_000 < 100 * MAX_WAITING
-    assert near.waiting
+    assert near.awaited == selectors.EVENT_READ | selectors.EVENT_WRITE
     heard = 0
     while heard < taken:
         heard += sum(1 for _ in far.receive())
@@ -119,7 +119,7 @@ def test_the_end_of_the_other_side_is_noticed() -> None:
     assert list(channel.receive()) == []
     assert channel.ended
     channel.send(Stop())
-    assert not channel.waiting
+    assert channel.awaited == selectors.EVENT_READ
     one.close()
 
 

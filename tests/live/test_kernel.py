@@ -16,6 +16,7 @@ import pytest
 from appliance.box import Box
 from appliance.errors import FindingsError, PixguardError
 from appliance.live import kernel
+from appliance.live.command import ip
 from appliance.live.kernel import (
     Address,
     Changes,
@@ -23,10 +24,10 @@ from appliance.live.kernel import (
     Route,
     Setting,
     Sysctl,
-    journal_path,
     wanted_settings,
 )
 from appliance.live.netfilter import compile_rules, install
+from appliance.live.state import journal_file
 from tests.namespaces import Namespace, Network, needs_namespaces
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
 
@@ -233,13 +234,12 @@ class TestChanges:
         before = machine.state()
         machine.apply(wanted(STATIC))
         commands: list[str] = []
-        real = kernel._ip
 
-        def record(arguments: list[str], stdin: str = "") -> str:
+        def record(*arguments: str, stdin: str = "") -> str:
             commands.extend(stdin.splitlines())
-            return real(arguments, stdin)
+            return ip(*arguments, stdin=stdin)
 
-        monkeypatch.setattr(kernel, "_ip", record)
+        monkeypatch.setattr(kernel, "ip", record)
         machine.apply(wanted(STATIC))
         assert commands == []
         machine.apply(wanted(STATIC.replace("113.5", "113.6")))
@@ -305,9 +305,9 @@ class TestChanges:
             machine.apply([Sysctl(PROXY_DELAY, "none")])
 
     def test_each_namespace_has_its_journal(self, machine: Machine, tmp_path: Path) -> None:
-        inner = machine.inner.call(journal_path, tmp_path)
+        inner = machine.inner.call(journal_file, tmp_path)
         number = os.stat(machine.inner.path).st_ino  # noqa: PTH116
-        assert inner == tmp_path / f"changes-{number}.json" != journal_path(tmp_path)
+        assert inner == tmp_path / f"changes-{number}.json" != journal_file(tmp_path)
 
 
 class TestJournal:

@@ -14,11 +14,12 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from appliance.admission import Admission, Opening
-from appliance.config.load import parse_configuration
+from appliance.config.load import read_rules
 from appliance.config.model import Configuration, Static
 from appliance.live import connmark
-from appliance.live.kernel import Changes, journal_path, wanted_settings
+from appliance.live.kernel import Changes, wanted_settings
 from appliance.live.netfilter import compile_rules, install
+from appliance.live.state import journal_file
 from appliance.policy.policy import Policy
 from appliance.smtp.release import DEFAULT
 from tests.live.router import LINUX, Router, Seen, running_router
@@ -60,7 +61,7 @@ class Dice(random.Random):
         for _ in range(self.randint(1, 8)):
             static = f"{text}{self.static()}\n"
             # A device refuses a static that would take what another has.
-            text = static if parse_configuration(static, "")[0] else text
+            text = static if read_rules(static, "").configuration else text
         for _ in range(self.randint(0, 5)):
             text += f"conduit {self.rule()}\n"
         for name in LINUX:
@@ -200,7 +201,7 @@ def _expected(admission: Admission) -> Seen | None:
 def put_in_force(router: Router, rules: Configuration) -> None:
     def put() -> None:
         install(compile_rules(rules, router.box))
-        Changes(journal_path(router.box.state)).apply(wanted_settings(rules, router.box))
+        Changes(journal_file(router.box.state)).apply(wanted_settings(rules, router.box))
 
     router.flush_connections()
     router.inner.call(put)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.config.load import parse_configuration
+from appliance.config.load import read_rules
 from appliance.config.model import Configuration
 
 TWO_INTERFACES = """\
@@ -29,6 +29,6 @@ def configuration(*parts: str) -> Configuration:
         parts: one or more lines each.
     """
     text = "\n".join(part.rstrip("\n") for part in parts) + "\n"
-    made, findings = parse_configuration(text, "test.conf")
-    assert made is not None, "\n".join(map(str, findings))
-    return made
+    reading = read_rules(text, "test.conf")
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
+    return reading.configuration

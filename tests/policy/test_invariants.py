@@ -90,7 +90,7 @@ def test_without_a_static_nothing_passes(opening: Opening) -> None:
 
 @given(addresses, ports, st.sampled_from([6, 17]))
 def test_translating_there_and_back(address: IPv4Address, port: int, protocol: int) -> None:
-    for each in Translations(STATICS, Routing(STATICS)):
+    for each in Translations(STATICS, Routing(STATICS)).between(("inside", "outside")):
         if each.takes_real(protocol, address, port):
             mapped = each.to_mapped(address, port)
             assert each.takes_mapped(protocol, *mapped)

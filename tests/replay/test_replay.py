@@ -267,7 +267,8 @@ def test_broken_captures(desk: Desk, data: bytes, problem: str, read: int) -> No
     result = desk("broken.pcap", "mail.pcap", "--json", "out.json", "--write", "out.pcap")
     assert result.exit_code == 1
     assert problem in result.stderr
-    assert f"broken.pcap: {read} packets read" in result.stdout
+    told = f"broken.pcap: {read} packets read" in result.stdout
+    assert told if read else "broken.pcap" not in result.stdout
     assert len(desk.frames("out.pcap")) == read + 11
     assert len(desk.records("out.json")) == (2 if read else 1)
 
@@ -276,6 +277,7 @@ def test_a_missing_capture_does_not_stop_the_others(desk: Desk) -> None:
     result = desk("none.pcap", "mail.pcap")
     assert result.exit_code == 1
     assert "none.pcap: No such file or directory" in result.stderr
+    assert "none.pcap" not in result.stdout
     assert "mail.pcap: 11 packets read" in result.stdout
 
 

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], object], what: str, patience: float = 20) -> None:
+def eventually(
+    condition: Callable[[], object], what: str = "it did not come to pass", patience: float = 20
+) -> None:
     """Wait until a condition holds; the test fails if it does not within `patience` seconds."""
     deadline = time.monotonic() + patience
     while not condition():
