@@ -23,8 +23,8 @@ from pydantic import (
     ValidationError,
 )
 
-from appliance.config.model import Version
-from appliance.errors import Finding, FindingsError, PixguardError, Place
+from appliance.config.model import Configuration, Version
+from appliance.errors import Finding, FindingsError, PixguardError, Place, Severity
 from appliance.smtp.release import RELEASES, Release, ShortSegment, choose
 
 MAX_FILE = 65536
@@ -83,6 +83,24 @@ class Box:
         if self.segmentation is Segmentation.STREAM:
             return replace(chosen, short_segment=ShortSegment.STREAM)
         return chosen
+
+    def left_out(self, configuration: Configuration) -> tuple[Finding, ...]:
+        """A warning for each interface of a rule file that no Linux interface is named for.
+
+        Args:
+            configuration: what the rule file says; interfaces that it shuts down need none.
+        """
+        named = dict(self.interfaces)
+        return tuple(
+            Finding(
+                interface.place,
+                f"the box file does not say which Linux interface is `{interface.name}`",
+                "nothing passes by it",
+                severity=Severity.WARNING,
+            )
+            for interface in configuration.interfaces
+            if interface.name not in named and not interface.shutdown
+        )
 
 
 def _decimal(text: str) -> int:

@@ -2,32 +2,95 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
+from io import StringIO
 from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from appliance import __version__
-from appliance.errors import PixguardError
+from appliance.errors import PixguardError, printable
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+FILE = click.Path(path_type=Path, readable=False)  # who opens it says why that cannot be
+
+INTERRUPTED = 130
+"""What a shell reports of a program that SIGINT ended."""
+
+_UNWRITABLE = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Program(click.Group):
     """A group of commands that ends in a message and an exit code, never in a traceback."""
 
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run a command and exit with the code that it returns.
+
+        A user's mistake becomes a message, in which nothing can upset a terminal. Output that
+        cannot be written is told in one line; a pipe that nobody reads any more, not at all.
+
+        Args:
+            arguments: as click's own `main` takes them.
+            options: likewise.
+        """
+        try:
+            try:
+                status = super().main(*arguments, **options | {"standalone_mode": False})
+            finally:
+                if sys.stdout:
+                    sys.stdout.flush()
+        except PixguardError as error:
+            _say(f"pixguard: {_escaped(str(error))}")
+            status = 1
+        except click.ClickException as error:
+            shown = StringIO()
+            error.show(shown)
+            _say(_escaped(shown.getvalue().rstrip("\n")))
+            status = error.exit_code
+        except click.Abort:
+            status = INTERRUPTED
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            if error.errno != errno.EPIPE:
+                _say(f"pixguard: the output cannot be written: {error.strerror}")
+            status = 1
+        for stream in (sys.stdout, sys.stderr):
+            if stream:
+                _empty(stream)
+        sys.exit(status)
+
     def invoke(self, context: click.Context) -> object:
-        """Run the command; a user's mistake becomes a message and exit code 1, Ctrl-C is 130."""
+        """Run the command; Ctrl-C ends it without a word."""
         try:
             return super().invoke(context)
-        except PixguardError as error:
-            click.echo(f"pixguard: {error}", err=True)
-            sys.exit(1)
         except KeyboardInterrupt:
-            sys.exit(130)  # what a shell reports of a program that SIGINT ended
+            return INTERRUPTED
 
 
-@click.group(cls=Program)
+def _escaped(message: str) -> str:
+    """A message, which may repeat what a user typed, in printable lines."""
+    return "\n".join(map(printable, message.split("\n")))
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):
+        click.echo(message, err=True)
+
+
+def _empty(stream: TextIO) -> None:
+    """Throw away what a stream holds and cannot write, or Python tries again at the end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+# With `color`, echo leaves control characters to be escaped instead of taking them out.
+@click.group(cls=Program, context_settings={"color": True})
 @click.version_option(__version__, prog_name="pixguard")
 def main() -> None:
     """Do to mail what a Cisco PIX or ASA in the path does."""
@@ -35,31 +98,31 @@ def main() -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-def check(files: tuple[Path, ...]) -> None:
+def check(files: tuple[Path, ...]) -> int:
     """Parse rule files and say what is wrong with them (exit 1 if anything is)."""
     from appliance.config.check import check_files
 
-    sys.exit(check_files(files))
+    return check_files(files)
 
 
 @main.command()
 @click.option("--config", required=True, type=FILE, help="Rule file.")
 @click.option("--box", type=FILE, required=True, help="Box file.")
-def run(config: Path, box: Path) -> None:
+def run(config: Path, box: Path) -> int:
     """Be the firewall of this machine (root)."""
     from appliance.live.appliance import run_appliance
 
-    sys.exit(run_appliance(config, box))
+    return run_appliance(config, box)
 
 
 @main.command()
 @click.option("--config", required=True, type=FILE, help="Rule file.")
 @click.option("--box", type=FILE, required=True, help="Box file.")
-def rules(config: Path, box: Path) -> None:
+def rules(config: Path, box: Path) -> int:
     """Print the netfilter rules that a rule file becomes."""
     from appliance.live.netfilter import print_rules
 
-    sys.exit(print_rules(config, box))
+    return print_rules(config, box)
 
 
 @main.command()
@@ -75,14 +138,14 @@ def rules(config: Path, box: Path) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def lab(
     config: Path | None, server: str | None, keep: bool, name: str, command: tuple[str, ...]
-) -> None:
+) -> int:
     """Client, firewall and mail server in network namespaces (root).
 
     With COMMAND (after --), run it in the client's namespace instead of the scripted sessions.
     """
     from appliance.lab.show import run_lab
 
-    sys.exit(run_lab(config, server, keep, command, name))
+    return run_lab(config, server, keep, command, name)
 
 
 @main.command()
@@ -105,8 +168,8 @@ def replay(
     checksums: str,
     write: Path | None,
     json_: Path | None,
-) -> None:
+) -> int:
     """Send captures through the firewall; needs no root."""
     from appliance.replay.replay import replay_files
 
-    sys.exit(replay_files(captures, config, release, checksums, write, json_))
+    return replay_files(captures, config, release, checksums, write, json_)

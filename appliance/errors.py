@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -68,17 +69,36 @@ class Finding:
         return shown
 
 
+SHOWN = 20
+"""How many findings of one file are shown; whoever mends these sees the next."""
+
+
+def listing(findings: Sequence[Finding]) -> list[str]:
+    """What a user is shown of findings: `SHOWN` of them, errors first, and how many more there are.
+
+    Args:
+        findings: those of one file, in its order.
+    """
+    numbers = sorted(
+        range(len(findings)), key=lambda number: findings[number].severity is Severity.WARNING
+    )[:SHOWN]
+    shown = [str(findings[number]) for number in sorted(numbers)]
+    if more := len(findings) - len(shown):
+        shown.append(f"{printable(findings[0].place.file)}: and {more} more, which are not shown")
+    return shown
+
+
 class PixguardError(Exception):
     """A user's mistake or a fact of the machine, told in the message; never a traceback."""
 
 
 class FindingsError(PixguardError):
-    """A file that cannot be used, with everything that is wrong with it.
+    """A file that cannot be used, with everything that is wrong with it; the message is a listing.
 
     Args:
         findings: all of them, in the order of the file.
     """
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__("\n".join(map(str, findings)))
+        super().__init__("\n".join(listing(findings)))
         self.findings = findings

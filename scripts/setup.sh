@@ -7,7 +7,7 @@
 #     scripts/setup.sh packages NAME...  these Debian packages, and nothing else
 #
 # Only what is missing is installed, and when nothing is, no network is needed. No service is
-# started or enabled, and no package is removed.
+# started or enabled, and no package is removed. What one test alone uses is not insisted on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -30,7 +30,7 @@ die() {
 missing() {
     local name
     for name in "$@"; do
-        if [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" != installed ]; then
+        if [ "$(status_of "$name")" != installed ]; then
             echo "$name"
         fi
     done
@@ -52,16 +52,39 @@ allow_services() {
     fi
 }
 
-# What systemd starts at boot: policy-rc.d does not keep a package from adding to it.
+# What is started at boot, by systemd or an older init: policy-rc.d does not keep a package from
+# adding to it. The numbers of an older init are left out (S??name); insserv may change them all.
 boot_links() {
-    if [ -d /etc/systemd/system ]; then
-        find /etc/systemd/system -type l -path '*.wants/*' | sort
-    fi
+    # Not every machine has both directories.
+    { find /etc/systemd/system /etc/rc[2-5S].d -type l \
+        \( -path '*.wants/*' -o -name 'S[0-9][0-9]*' \) 2>/dev/null || true; } |
+        sed 's,^\(/etc/rc.\.d/S\)[0-9][0-9],\1??,' | sort
+}
+
+# Takes back what was added to that. A link of an older init is not removed but becomes one that
+# stops the service, as `update-rc.d disable` does it: without any, an upgrade would add it again.
+remove_boot_links() {
+    local added link
+    while read -r added; do
+        if [[ $added == *.wants/* ]]; then
+            rm -v -- "$added"
+            continue
+        fi
+        for link in $added; do
+            mv -v -- "$link" "${link/\/S//K}"
+        done
+    done
+}
+
+status_of() {
+    dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true
 }
 
 # Other packages may name one that is not there, which is why `apt-cache show` does not tell.
 offered() {
-    LC_ALL=C apt-cache policy "$1" | grep -q 'Candidate: [^(]'
+    local policy
+    policy=$(LC_ALL=C apt-cache policy "$1")
+    [[ $policy == *'Candidate: '[^\(]* ]]
 }
 
 # What debconf would ask.
@@ -72,46 +95,74 @@ answers() {
     esac
 }
 
-# Installs those of the packages that are missing; of OFFERED, those that apt knows.
-ensure_packages() {
-    local lacking wanted=() name before had_systemd
-    mapfile -t lacking < <(missing "$@")
-    if [ ${#lacking[@]} -eq 0 ]; then
-        return
-    fi
-    if [ "$(id -u)" -ne 0 ]; then
-        die "these packages are missing: ${lacking[*]}" \
-            'Run this as root, or have them installed:' \
-            "    apt-get install --no-install-recommends ${lacking[*]}" \
-            'Once they are there, this and "pixguard replay" need no root.'
-    fi
-    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-    say "apt: looking for ${lacking[*]}"
-    apt-get -q update || die 'apt-get update failed; see above'
-    for name in "${lacking[@]}"; do
-        if [[ " ${OFFERED[*]} " != *" $name "* ]] || offered "$name"; then
-            wanted+=("$name")
-            answers "$name" | debconf-set-selections
-        else
-            say "apt: there is no $name here; the test that needs it will say so"
-        fi
-    done
-    if [ ${#wanted[@]} -eq 0 ]; then
-        return
-    fi
-    say "apt: installing ${wanted[*]}"
-    had_systemd=$(dpkg-query -W -f '${db:Status-Status}' systemd 2>/dev/null || true)
+# Installs packages, and enables no service of theirs; `installed` tells whether it could.
+apt_install() {
+    local name before systemd
+    say "apt: installing $*"
+    for name in "$@"; do answers "$name"; done | debconf-set-selections
+    systemd=$(status_of systemd)
     before=$(boot_links)
     trap allow_services EXIT
     forbid_services
+    installed=yes
     apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 \
-        install --no-install-recommends --no-remove "${wanted[@]}" ||
-        die "apt-get could not install ${wanted[*]}; see above. Nothing was removed."
-    if [ "$had_systemd" = installed ]; then
-        comm -13 <(echo "$before") <(boot_links) | xargs -r -d '\n' rm -v --
+        install --no-install-recommends --no-remove "$@" || installed=no
+    # A systemd that has come with them needs the links that it brings.
+    if [ "$(status_of systemd)" = "$systemd" ]; then
+        comm -13 <(echo "$before") <(boot_links) | remove_boot_links
     fi
     allow_services
     trap - EXIT
+}
+
+# Installs those of the packages that are missing; of OFFERED, those that can be.
+ensure_packages() {
+    local name wanted=() optional=() there=()
+    while read -r name; do
+        if [[ " ${OFFERED[*]} " == *" $name "* ]]; then
+            optional+=("$name")
+        else
+            wanted+=("$name")
+        fi
+    done < <(missing "$@")
+    if [ ${#wanted[@]} -eq 0 ] && [ ${#optional[@]} -eq 0 ]; then
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if [ ${#wanted[@]} -gt 0 ]; then
+            die "these packages are missing: ${wanted[*]}" \
+                'Run this as root, or have them installed:' \
+                "    apt-get install --no-install-recommends ${wanted[*]}" \
+                'Once they are there, this and "pixguard replay" need no root.'
+        fi
+        go_without "${optional[@]}"
+        return
+    fi
+    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+    say "apt: looking for" "${wanted[@]}" "${optional[@]}"
+    if ! apt-get -q update && [ ${#wanted[@]} -gt 0 ]; then
+        die 'apt-get update failed; see above'
+    fi
+    if [ ${#wanted[@]} -gt 0 ]; then
+        apt_install "${wanted[@]}"
+        [ $installed = yes ] ||
+            die "apt-get could not install ${wanted[*]}; see above. Nothing was removed."
+    fi
+    for name in "${optional[@]}"; do
+        if offered "$name"; then
+            there+=("$name")
+        else
+            go_without "$name"
+        fi
+    done
+    if [ ${#there[@]} -gt 0 ]; then
+        apt_install "${there[@]}"
+        [ $installed = yes ] || go_without "${there[@]}"
+    fi
+}
+
+go_without() {
+    say "going on without $*: a test that needs one is skipped, and says so"
 }
 
 # Whether a Python can make .venv and compile for it; says what it lacks.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from appliance.config.load import Reading, read_file
-from appliance.errors import PixguardError, Severity, printable
+from appliance.errors import PixguardError, Severity, listing, printable
 
 
 def check_files(paths: Iterable[Path]) -> int:
@@ -26,8 +26,8 @@ def check_files(paths: Iterable[Path]) -> int:
             print(error)
             status = 1
             continue
-        for finding in reading.findings:
-            print(finding)
+        for shown in listing(reading.findings):
+            print(shown)
         print(f"{printable(str(path))}: {_judgement(reading)}")
         if reading.configuration is None:
             status = 1

@@ -52,6 +52,15 @@ class Command:
         no = "[no] " if self.undo else ""
         return " ".join(filter(None, (f"{no}{self.words}", self.form.usage())))
 
+    @property
+    def no_form(self) -> Piece:
+        """What follows the keywords in the `no` form."""
+        return self.form if self.undo_form is None else self.undo_form
+
+    def no_usage(self) -> str:
+        """How its `no` form is written."""
+        return " ".join(filter(None, ("no", self.words, self.no_form.usage())))
+
 
 def _pass(draft: Draft, arguments: Arguments) -> None:
     pass

@@ -78,8 +78,8 @@ class Draft:
     """All that the commands read so far have said; handlers change it, `freeze` ends it.
 
     `missing` has the commands met that are not implemented: what therefore does not happen, and
-    where they stand. `refused` has what lines with errors would have defined: the keywords of the
-    command, and the name; that it is not defined is no second error.
+    where they stand. `refused` has what lines with errors may be meant to define: keywords of a
+    command, None where they are unknown, and a name.
     """
 
     hostname: str = "pixfirewall"
@@ -98,12 +98,25 @@ class Draft:
     logging_on: bool = False
     logging_levels: dict[str, int] = field(default_factory=dict)
     missing: dict[str, tuple[str, list[Place]]] = field(default_factory=dict)
-    refused: set[tuple[str, str]] = field(default_factory=set)
+    refused: set[tuple[str | None, str]] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def usable_names(self) -> dict[str, IPv4Address]:
         """The names that may stand for addresses."""
         return {n.name: n.address for n in self.names.values()} if self.names_enabled else {}
+
+    def is_excused(self, words: str, name: str) -> bool:
+        """Whether a line with an error may be why a name is not defined: no second error then.
+
+        Args:
+            words: keywords of the command that defines such names.
+            name: the name.
+        """
+        return not self.refused.isdisjoint({(words, name), (None, name)})
+
+    def is_any_refused(self, words: str) -> bool:
+        """Whether a command with these keywords stands in a line with an error."""
+        return any(each == words for each, _ in self.refused)
 
     def warn(self, place: Place, problem: str, remedy: str) -> None:
         """Note what the user must know, though the file is usable."""

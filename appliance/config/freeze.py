@@ -29,7 +29,7 @@ def freeze(draft: Draft) -> Configuration:
     for group, list_use, interface_use in draft.access_groups.values():
         _check_interface(draft, interface_use)
         name = group.access_list
-        if name not in draft.access_lists and ("access-list", name) not in draft.refused:
+        if name not in draft.access_lists and not draft.is_excused("access-list", name):
             draft.refuse(
                 list_use.place,
                 f"access-list {name} does not exist",
@@ -63,7 +63,9 @@ def _tell_missing(draft: Draft) -> None:
 
 def _check_interface(draft: Draft, use: Use) -> bool:
     known = use.name in draft.interface_names
-    if not known and ("nameif", use.name) not in draft.refused:
+    # A `nameif` with an error may lack the very name, so it excuses every name that is missing.
+    excused = draft.is_any_refused("nameif") or draft.is_excused("nameif", use.name)
+    if not known and not excused:
         named = ", ".join(draft.interface_names) or "none"
         draft.refuse(
             use.place,
@@ -76,7 +78,7 @@ def _check_interface(draft: Draft, use: Use) -> bool:
 def _interfaces(draft: Draft) -> tuple[Interface, ...]:
     hardware_names = {entry.hardware for entry in draft.interface_names.values()}
     for hardware, (shutdown, place) in draft.shutdowns.items():
-        if hardware in hardware_names or ("nameif", hardware) in draft.refused:
+        if hardware in hardware_names or draft.is_excused("nameif", hardware):
             continue
         if not shutdown:
             draft.warn(place, f"no `nameif` names {hardware}", "the line has no effect")
@@ -120,7 +122,7 @@ def _own_network(draft: Draft, use: Use) -> IPv4Network | None:
         return None
     entry = draft.addresses.get(use.name)
     if entry is None or entry.address is None:
-        if ("ip address", use.name) not in draft.refused:
+        if not draft.is_excused("ip address", use.name):
             draft.refuse(
                 use.place,
                 f"interface `{use.name}` has no address",

@@ -394,12 +394,12 @@ NOTHING = Sequence()
 ANYTHING = Text("rest", "...")
 
 
-def finish(cursor: Cursor, usage: str) -> None:
+def finish(cursor: Cursor, usage: Callable[[], str]) -> None:
     """Make sure that nothing follows.
 
     Args:
         cursor: after the last piece.
-        usage: how the command is written.
+        usage: tells how the command is written; asked where that is to be said alone.
 
     Raises:
         Refusal: a word is left.
@@ -411,7 +411,7 @@ def finish(cursor: Cursor, usage: str) -> None:
     raise Refusal(
         token.column,
         cursor.complaint or f"{quoted(token.text)} is not expected here",
-        f"expected: {expected}or the end of the line; usage: {usage}"
+        f"expected: {expected}or the end of the line; usage: {usage()}"
         if expected
-        else f"the command ends before it; usage: {usage}",
+        else f"the command ends before it; usage: {usage()}",
     )

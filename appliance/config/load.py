@@ -20,11 +20,18 @@ from appliance.errors import (
     PixguardError,
     Place,
     Severity,
+    listing,
     printable,
 )
 
+MAX_FILE = 16 << 20
+"""Bytes; a PIX keeps its configuration in a flash memory of 16 MB at most."""
+
 MAX_LINE = 1000
 """Characters of a line; a device's own lines are some 500 at most, a longer one is no command."""
+
+MAX_ERRORS = 1000
+"""Lines with an error after which a file is not read further: it is something else."""
 
 TERMINAL_WIDTH = 80
 """Where a device wraps what it prints, in the middle of a word if need be."""
@@ -56,6 +63,7 @@ class _Reader:
         self.file = file
         self.draft = Draft()
         self.commands = 0
+        self.errors = 0
         self.shown: dict[int, str] = {}
 
     def read(self) -> None:
@@ -70,6 +78,10 @@ class _Reader:
                 self.draft.warn(place, "this is after `: end` and is not read", "")
                 self.shown[number] = ""
                 return
+            if self.errors == MAX_ERRORS:
+                self.draft.refuse(place, f"after {MAX_ERRORS} errors, the rest is not read", "")
+                self.shown[number] = ""
+                return
             if stripped.startswith((":", "!")):
                 ended = stripped[1:].split() == ["end"] and stripped[0] == ":"
             elif not stripped.lower().startswith("cryptochecksum:"):
@@ -77,7 +89,7 @@ class _Reader:
                 self._command(text, place)
 
     def _command(self, text: str, place: Place) -> None:
-        line = Line.split(text)
+        line = Line.split(text[:MAX_LINE])
         command = None
         undo = line.tokens[0].text.lower() == "no"
         cursor = Cursor(line, self.draft.usable_names())
@@ -94,6 +106,7 @@ class _Reader:
                 _check_characters(text)
             self._run(command, cursor, Arguments(place), line.tokens[start].column if undo else 0)
         except Refusal as refusal:
+            self.errors += 1
             self.shown[place.line] = _shown(cursor, command)
             remedy = refusal.remedy
             if command is None and self._may_be_wrapped(place.line):
@@ -102,7 +115,9 @@ class _Reader:
                     f"it, make one line of the two; otherwise: {remedy}"
                 )
             self.draft.refuse(Place(self.file, place.line, refusal.column), refusal.problem, remedy)
-            if command and not undo:
+            if command is None:
+                self.draft.refused |= {(None, word.text) for word in line.tokens}
+            elif not undo:
                 words = line.tokens[len(command.words.split()) :]
                 self.draft.refused |= {
                     (command.words, words[at].text) for at in command.defines if at < len(words)
@@ -111,14 +126,13 @@ class _Reader:
     def _run(self, command: Command, cursor: Cursor, arguments: Arguments, undo: int) -> None:
         if not undo:
             command.form.parse(cursor, arguments)
-            finish(cursor, command.usage())
+            finish(cursor, command.usage)
             command.enter(self.draft, arguments)
             return
         if command.undo is None:
             raise Refusal(undo, f"`{command.words}` has no `no` form", f"usage: {command.usage()}")
-        form = command.form if command.undo_form is None else command.undo_form
-        form.parse(cursor, arguments)
-        finish(cursor, f"no {command.words} {form.usage()}".rstrip())
+        command.no_form.parse(cursor, arguments)
+        finish(cursor, command.no_usage)
         command.undo(self.draft, arguments)
 
     def _may_be_wrapped(self, number: int) -> bool:
@@ -127,6 +141,8 @@ class _Reader:
 
 def _check_characters(text: str) -> None:
     """Refuse a line that holds what no device prints and no eye sees."""
+    if text.replace("\t", " ").isprintable():
+        return
     for column, character in enumerate(text, start=1):
         if character != "\t" and not character.isprintable():
             name = unicodedata.name(character, f"control character {ord(character):#04x}")
@@ -166,13 +182,18 @@ def read_text(path: Path) -> str:
     """The text of a file, in UTF-8 or, where it is none, in Latin-1.
 
     Raises:
-        PixguardError: the file cannot be read.
+        PixguardError: the file cannot be read, or is too long to be a rule file.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise PixguardError(f"{printable(str(path))}: {reason}") from None
+    if len(content) > MAX_FILE:
+        raise PixguardError(
+            f"{printable(str(path))}: is no rule file: longer than {MAX_FILE >> 20} MiB"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -204,6 +225,6 @@ def load_configuration(path: Path) -> Configuration:
     reading = read_file(path)
     if reading.configuration is None:
         raise FindingsError(reading.findings)
-    for finding in reading.findings:
-        print(finding, file=sys.stderr)
+    for shown in listing(reading.findings):
+        print(shown, file=sys.stderr)
     return reading.configuration

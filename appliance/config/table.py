@@ -82,7 +82,9 @@ class Table:
 
 def _unknown(word: str, path: str, known: tuple[str, ...]) -> tuple[str, str]:
     near = difflib.get_close_matches(word.lower(), known, n=3)
-    if near:
+    if word.startswith("#") and not path:
+        remedy = "a comment begins with `!`"
+    elif near:
         remedy = f"did you mean {alternatives(tuple(f'`{other}`' for other in near))}?"
     elif path:
         remedy = f"expected: {alternatives(tuple(f'`{other}`' for other in known))}"

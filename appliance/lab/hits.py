@@ -1,4 +1,4 @@
-"""How often the rules of the rule file matched, by the kernel's own counters."""
+"""How many packets the rules of the rule file decided, by the kernel's own counters."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _END_OF_LIST = re.compile(r"^\[(\d+):\d+\] -A PIXGUARD-ACL-(\S+) -j DROP$", re.M
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """How often a rule matched the first packet of a connection.
+    """How many packets a rule decided.
 
     Args:
         rule: the line of the rule file, or what stands for it.
-        count: how often.
+        count: packets, each the first of a connection; one that is sent again counts again.
     """
 
     rule: str

@@ -22,15 +22,18 @@ from types import TracebackType
 from typing import Any
 
 from appliance.box import Box, load_box
-from appliance.errors import PixguardError
+from appliance.errors import PixguardError, printable
 from appliance.lab.namespace import Namespace
 from appliance.lab.tap import Tap
-from appliance.lab.topology import CLIENT, SERVER, Topology
+from appliance.lab.topology import CLIENT, INTERFACES, SERVER, Topology
 from appliance.live.privileges import SUPERVISOR, require_capabilities
 from appliance.live.state import counters_file
 
 PATIENCE = 20.0
 """Seconds that the appliance, or a server, has to come up or to end."""
+
+LAST_WORDS = 20
+"""Lines shown of what a server said before it failed."""
 
 HOST = "mail.acme.com"
 IDENT = (
@@ -121,9 +124,11 @@ class Lab:
         self.client_tap = self._tap(self.client)
         self.server_tap = self._tap(self.server)
         outside = _mail_server(CLIENT, OUTSIDE_HOST, OUTSIDE_IDENT, self.client_spool)
-        self._start_server(self.client, outside, "client-mail-server.log")
+        own = "the lab's mail server"
+        self._start_server(self.client, CLIENT, outside, own, "client-mail-server.log")
         inside = self._server_command or _mail_server(SERVER, HOST, IDENT, self.server_spool)
-        self._start_server(self.server, inside, "server-mail-server.log")
+        what = f"--server: {printable(inside[0])}" if self._server_command else own
+        self._start_server(self.server, SERVER, inside, what, "server-mail-server.log")
         self.start_appliance()
 
     def _tap(self, namespace: Namespace) -> Tap:
@@ -167,7 +172,7 @@ class Lab:
         state = self.directory / "state"
         state.mkdir(exist_ok=True)
         # Every JSON text is a YAML text.
-        interfaces = {"outside": "outside", "inside": "inside"}
+        interfaces = {each: each for each in INTERFACES}
         box_file.write_text(json.dumps({"interfaces": interfaces, "state": str(state)}))
         self.box = load_box(box_file)
         notify = self.directory / "notify"
@@ -191,12 +196,15 @@ class Lab:
                 except TimeoutError:
                     return False
 
-            self._await(self.appliance, is_ready, "the appliance", self.log_file)
+            self._await(self.appliance, is_ready, "the appliance", "come up", self.log_file)
 
-    def _start_server(self, namespace: Namespace, command: Sequence[str], log: str) -> None:
+    def _start_server(
+        self, namespace: Namespace, address: str, command: Sequence[str], what: str, log: str
+    ) -> None:
         output = self.directory / log
         process = self._start(namespace, command, output)
-        self._await(process, lambda: namespace.listens(25), command[0], output)
+        aim = f"listen on {address} port 25"
+        self._await(process, lambda: namespace.listens(25), what, aim, output)
 
     def _start(
         self,
@@ -222,16 +230,28 @@ class Lab:
         process: subprocess.Popen[bytes],
         is_up: Callable[[], bool],
         what: str,
+        aim: str,
         output: Path,
     ) -> None:
-        """Wait until something is up; a server may have gone to the background meanwhile."""
+        """Wait until something is up; a server may have gone to the background meanwhile.
+
+        Args:
+            process: the process that is to bring it up.
+            is_up: whether it is.
+            what: what to call it in a message.
+            aim: what it is to do, for a message.
+            output: the file that it writes to.
+        """
         deadline = time.monotonic() + PATIENCE
         while not is_up():
             late = time.monotonic() > deadline
             if late or process.poll():
-                how = "is not up yet" if late else f"ended with code {process.returncode}"
-                said = output.read_text("latin-1").strip()[-2000:]
-                raise PixguardError(f"{what} {how}; it said: {said or 'nothing'}")
+                how = f"ended with code {process.returncode}"
+                if late:
+                    how = f"did not {aim} within {PATIENCE:.0f} s"
+                lines = output.read_text("latin-1").splitlines()[-LAST_WORDS:]
+                said = "\n".join(map(printable, lines)) or "nothing"
+                raise PixguardError(f"{what} {how}; it said: {said}")
             time.sleep(0.02)
 
 

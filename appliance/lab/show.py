@@ -11,15 +11,16 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.text import Text
 
-from appliance.errors import PixguardError
+from appliance.errors import PixguardError, printable
+from appliance.interruption import interruptible, left_to_the_foreground
 from appliance.lab.demonstration import Demonstration
 from appliance.lab.hits import read_hits
-from appliance.lab.interruption import interruptible, left_to_the_foreground
 from appliance.lab.lab import Lab
-from appliance.lab.rules import ready_example
+from appliance.lab.rules import check_rules, ready_example
 from appliance.lab.topology import CLIENT, INSIDE, OUTSIDE, SERVER, SERVER_MAPPED
 from appliance.lab.view import WIDTH, exchanges, show_exchange
 
@@ -27,6 +28,9 @@ FRESH = 1.0
 """Seconds after which counters and log have all that has happened before."""
 
 EXAMPLE = "pix-6.3.conf"
+
+NO_COMMAND = 127
+"""The exit code of a shell that does not find a command."""
 
 
 def run_lab(
@@ -46,14 +50,17 @@ def run_lab(
         name: what the names of its namespaces begin with.
 
     Returns:
-        the exit code: the command's, or 0 if the sessions went as they should, else 1.
+        the exit code: the command's, or 127 if there is no such command; without one, 0 if the
+        sessions went as they should, else 1.
 
     Raises:
         PixguardError: the lab cannot be put up.
     """
     rules = config or ready_example(EXAMPLE)
+    check_rules(rules)
     if command and not shutil.which(command[0]):
-        raise PixguardError(f"there is no command {command[0]!r}")
+        click.echo(f"pixguard: there is no command {printable(command[0])!r}", err=True)
+        return NO_COMMAND
     lab = Lab(rules, prefix=name, server=_split(server), keep=keep)
     console = make_console()
     with interruptible() as ending:
@@ -99,9 +106,12 @@ def _run(lab: Lab, rules: Path, console: Console, command: tuple[str, ...]) -> i
         code = _run_command(lab, command)
         console.print()
         near, far = lab.client_tap.settle(), lab.server_tap.settle()
-        for exchange in exchanges(near, far):
-            if exchange.rows() and str(exchange.client.client.address) == CLIENT:
+        own = [each for each in exchanges(near, far) if str(each.client.client.address) == CLIENT]
+        for exchange in own:
+            if exchange.rows():
                 show_exchange(console, "A connection from outside", exchange)
+        if not own:
+            console.print("no connections\n")
         _show_state(lab, rules, console)
         return code
     demonstration = Demonstration(lab, rules, console)
@@ -149,7 +159,7 @@ def _show_state(lab: Lab, rules: Path, console: Console) -> None:
             f"queue {queue['number']}: {queue['waiting']} waiting, {queue['dropped']} dropped "
             f"when full, {queue['overflowed']} lost"
         )
-    console.print("rules, by connections begun:")
+    console.print("rules, by packets (the first of each connection, and those sent again):")
     for hits in read_hits(lab.router, rules):
         console.print(f"{hits.count:>5}  {hits.rule}", soft_wrap=True)
     console.print()

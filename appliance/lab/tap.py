@@ -43,21 +43,33 @@ class Tap:
             while all(key.fd != self._stop for key, _ in selector.select()):
                 self._take()
 
-    def _take(self) -> None:
-        try:
-            packet, (interface, protocol, *_) = self._socket.recvfrom(_DATAGRAM)
-        except OSError:
-            return  # an interface went down
-        if protocol == _ETH_P_IP and interface != "lo":
-            with self._lock:
+    def _take(self) -> bool:
+        """Read a packet; returns whether there may be another."""
+        with self._lock:  # around both steps, or packets could overtake each other
+            try:
+                packet, (interface, protocol, *_) = self._socket.recvfrom(_DATAGRAM)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True  # an interface went down, which is told once
+            if protocol == _ETH_P_IP and interface != "lo":
                 self._last = time.monotonic()
                 self._transcript.add(packet, time.time())
+        return True
 
     def settle(self) -> Transcript:
         """What was said so far, once nothing has been said for a moment (at most seconds)."""
-        deadline = time.monotonic() + 20 * _QUIET
-        while time.monotonic() < min(self._last + _QUIET, deadline):
-            time.sleep(_QUIET / 4)
+        # A packet that waits to be read is no quiet, nor is the time before this was asked: the
+        # thread that reads may be late.
+        quiet_from = time.monotonic()
+        deadline = quiet_from + 20 * _QUIET
+        while True:
+            while self._take() and time.monotonic() < deadline:
+                pass
+            rest = min(max(self._last, quiet_from) + _QUIET, deadline) - time.monotonic()
+            if rest <= 0:
+                break
+            time.sleep(min(rest, _QUIET / 4))
         with self._lock:
             return self._transcript
 

@@ -22,6 +22,9 @@ INSIDE = "10.1.1.1"
 SERVER = "10.1.1.5"
 SERVER_MAPPED = "203.0.113.5"
 
+INTERFACES = ("outside", "inside")
+"""The firewall's, by the names of Linux and of the rule file alike."""
+
 RUN = Path("/run")
 PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import click
+
 from appliance.box import Box, load_box
 from appliance.config.load import load_configuration, read_file
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.kernel import Changes, wanted_settings
+from appliance.live.kernel import Changes, Setting, wanted_settings
 from appliance.live.log import Log
 from appliance.live.netfilter import Rules, compile_rules, install, withdraw
 from appliance.live.notify import notify
@@ -33,6 +35,8 @@ def run_appliance(config: Path, box: Path) -> int:
     """
     machine = load_box(box)
     configuration = load_configuration(config)
+    for finding in machine.left_out(configuration):
+        click.echo(finding, err=True)
     require_capabilities(*SUPERVISOR)
     find_user(machine.user)
     log = Log(machine.log)
@@ -78,7 +82,7 @@ class Appliance:
             except PixguardError:
                 if not self._supervisor.stopping:
                     raise
-                return  # Ctrl-C reached the command that failed, too
+                return  # the signal reached the command that failed, too, as systemd sends it
             self._log.write(f"pixguard: the firewall is up: {self._summary()}")
             self._supervisor.write_counters()
             notify("READY=1")
@@ -87,16 +91,21 @@ class Appliance:
         self._log.write("pixguard: the firewall is withdrawn")
 
     def _start(self, undo: ExitStack) -> None:
-        # What is left of an appliance that was killed.
-        self._changes.restore()
-        withdraw()
+        # A list, since both are to be done.
+        if any([self._changes.restore(), withdraw()]):
+            self._log.write("pixguard: put back what an earlier run left, which did not end itself")
+        wanted = self._wanted(self._configuration)
+        self._changes.missing(wanted)  # refuses, while nothing is touched yet
         # The workers first, so that no packet meets a queue without a listener. Forwarding last,
         # so that nothing passes unfiltered; and the reverse at the end.
         self._supervisor.start()
         undo.callback(withdraw)
         install(self._rules)
         undo.callback(self._changes.restore)
-        self._changes.apply(wanted_settings(self._configuration, self._box))
+        self._changes.apply(wanted)
+
+    def _wanted(self, configuration: Configuration) -> tuple[Setting, ...]:
+        return wanted_settings(configuration, self._box, liberal=False)
 
     def _summary(self) -> str:
         interfaces = ", ".join(f"{name} is {linux}" for name, linux in self._box.interfaces)
@@ -137,4 +146,4 @@ class Appliance:
         # The workers before the rules: they are asked about connections that the rules permit.
         self._supervisor.configure(configuration)
         install(rules, replaced)
-        self._changes.apply(wanted_settings(configuration, self._box))
+        self._changes.apply(self._wanted(configuration))

@@ -23,7 +23,13 @@ def run(command: list[str], package: str, stdin: str = "") -> str:
     """
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            process_group=0,  # Ctrl-C is the caller's to act upon
         )
     except FileNotFoundError:
         raise PixguardError(

@@ -32,6 +32,9 @@ MAX_MAPPED = 65536
 
 PROC_SYS = Path("/proc/sys")
 
+_CONNTRACK = "net/netfilter/"
+"""Where the parameters of connection tracking are, once rules have made the kernel load it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
@@ -93,12 +96,13 @@ class Journal:
 _JOURNAL = TypeAdapter(Journal)
 
 
-def wanted_settings(configuration: Configuration, box: Box) -> tuple[Setting, ...]:
+def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tuple[Setting, ...]:
     """What a configuration needs of the machine, in the order in which it is to be made.
 
     Args:
         configuration: what the rule file says.
         box: which Linux interfaces there are.
+        liberal: whether the firewall changes the length of what it forwards.
 
     Raises:
         FindingsError: a static cannot translate anything as written, or maps too many addresses.
@@ -127,7 +131,11 @@ def wanted_settings(configuration: Configuration, box: Box) -> tuple[Setting, ..
         for outer in dict.fromkeys(outer for outer, _ in answering)
     ]
     # Or conntrack takes up connections in the middle.
-    settings.append(Sysctl("net/netfilter/nf_conntrack_tcp_loose", "0"))
+    settings.append(Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_loose", "0"))
+    if liberal:
+        # Conntrack sees packets before they are edited: numbers of the one end that the other has
+        # never had would be INVALID to it.
+        settings.append(Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_be_liberal", "1"))
     # Not net.ipv4.ip_forward, which would make every interface of the machine forward.
     settings += [Sysctl(f"net/ipv4/conf/{each}/forwarding", "1") for each in linux.values()]
     return tuple(settings)
@@ -185,10 +193,7 @@ class Changes:
         """
         kept = set(wanted)
         self._undo([change for change in self._made if change.setting not in kept])
-        present = _Present()
-        missing = [setting for setting in wanted if not present.has(setting)]
-        for setting in missing:
-            present.check(setting)
+        missing = self.missing(wanted)
         made = {change.setting: change for change in self._made}
         for each in missing:
             if each not in made:
@@ -201,13 +206,33 @@ class Changes:
             if isinstance(each, Sysctl):
                 _write_sysctl(each.path, each.value)
 
-    def restore(self) -> None:
+    def missing(self, wanted: Sequence[Setting]) -> list[Setting]:
+        """What of the wanted settings the machine lacks; it is not changed.
+
+        Args:
+            wanted: all settings.
+
+        Raises:
+            PixguardError: one of them cannot be made, and why.
+        """
+        present = _Present()
+        missing = [setting for setting in wanted if not present.has(setting)]
+        for setting in missing:
+            present.check(setting)
+        return missing
+
+    def restore(self) -> bool:
         """Undo everything in reverse order; what somebody else has changed since stays.
+
+        Returns:
+            whether there was anything to undo.
 
         Raises:
             PixguardError: the machine refused; the journal stays.
         """
+        undone = bool(self._made)
         self._undo(self._made)
+        return undone
 
     def _undo(self, changes: Sequence[Change]) -> None:
         if not changes:
@@ -298,6 +323,8 @@ class _Present:
             PixguardError: the interface lacks, or something else stands in its way.
         """
         if isinstance(setting, Sysctl):
+            if not setting.path.startswith(_CONNTRACK):
+                _read_sysctl(setting.path)
             return
         link = self._links.get(setting.interface)
         if link is None:

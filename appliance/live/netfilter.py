@@ -353,18 +353,30 @@ def install(rules: Rules, replaced: Rules | None = None) -> None:
     _load("iptables", rules.filter)
 
 
-def withdraw() -> None:
-    """Remove every rule of ours, as far as there are any.
+def withdraw() -> bool:
+    """Remove every rule of ours; where there is none, netfilter is not touched.
+
+    Returns:
+        whether there was any.
 
     Raises:
         PixguardError: the kernel or the iptables command refused.
     """
-    if f":{_CLOSED.name} " in _present("iptables", "filter"):
-        _restore("iptables", Table("filter", chains=(_CLOSED,)).text())
-    _load("iptables", Table("nat"))
-    if _has_ipv6():
+    ours, ours6 = _has_ours("iptables"), _has_ipv6() and _has_ours("ip6tables")
+    if ours:
+        if f":{_CLOSED.name} " in _present("iptables", "filter"):
+            _restore("iptables", Table("filter", chains=(_CLOSED,)).text())
+        _load("iptables", Table("nat"))
+    if ours6:
         _load("ip6tables", Table("filter"))
-    _load("iptables", Table("filter"))
+    if ours:
+        _load("iptables", Table("filter"))
+    return ours or ours6
+
+
+def _has_ours(command: str) -> bool:
+    # Without a table's name: the older variant makes the kernel load a table that is named.
+    return "\n:PIXGUARD" in run([f"{command}-save"], "iptables")
 
 
 def _has_ipv6() -> bool:
@@ -391,7 +403,10 @@ def print_rules(config_path: Path, box_path: Path) -> int:
         config_path: the rule file.
         box_path: the box file.
     """
-    rules = compile_rules(load_configuration(config_path), load_box(box_path))
+    configuration, box = load_configuration(config_path), load_box(box_path)
+    rules = compile_rules(configuration, box)
+    for finding in box.left_out(configuration):
+        click.echo(finding, err=True)
     click.echo(f"# iptables-restore --noflush\n{rules.filter.text()}{rules.nat.text()}", nl=False)
     click.echo(f"# ip6tables-restore --noflush\n{rules.filter6.text()}", nl=False)
     return 0

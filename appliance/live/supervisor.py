@@ -148,9 +148,6 @@ class Supervisor:
             self._reload_wanted = True
             return
         self.stopping = True
-        for each in (signal.SIGTERM, signal.SIGINT):
-            # The commands that put everything back inherit this: Ctrl-C twice does not end them.
-            signal.signal(each, signal.SIG_IGN)
 
     def start(self) -> None:
         """Start the workers and wait until all of them judge packets.

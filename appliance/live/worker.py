@@ -164,9 +164,11 @@ class Worker:
 
     def _expire(self, now: float) -> None:
         try:
-            self._firewall.expire(now)
+            packets = self._firewall.expire(now) or ()  # type: ignore[func-returns-value]
         except Exception:
             self._fault()
+        else:
+            self._release(packets)
 
     def _release(self, packets: tuple[bytes, ...]) -> None:
         for packet in packets:

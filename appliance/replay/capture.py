@@ -5,7 +5,6 @@ The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-o
 
 from __future__ import annotations
 
-import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +31,11 @@ _PCAP_MAGIC = {
 
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"  # the type of a section header block, in either byte order
 _MAX_BLOCK = 16 << 20
+
+MAX_COPY = 1 << 30
+"""Longest pipe that is copied, in bytes: /tmp is memory on many a machine. A file has no limit."""
+
+_CHUNK = 1 << 20
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
 _END_OF_TIME = NANOSECONDS << 32  # pcap counts seconds in 32 bits
 
@@ -78,23 +82,41 @@ class Frame:
 def rereadable(path: Path) -> Iterator[Path]:
     """Make sure that a capture can be opened more than once: a pipe is copied to a file.
 
+    The file has no name, so that nothing is left of it however the program ends.
+
     Args:
         path: the capture as it was named.
 
     Raises:
-        CaptureError: if it cannot be read.
+        CaptureError: if it cannot be read, or is longer than MAX_COPY.
     """
     if path.is_file() or not path.exists():
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="pixguard-") as copy:
+    with tempfile.TemporaryFile() as copy:
         try:
             with path.open("rb") as pipe:
-                shutil.copyfileobj(pipe, copy)
+                _copy(pipe, copy, printable(str(path)))
             copy.flush()
         except OSError as error:
             raise CaptureError(f"{printable(str(path))}: {error.strerror or error}") from None
-        yield Path(copy.name)
+        yield Path(f"/proc/self/fd/{copy.fileno()}")
+
+
+def _copy(pipe: IO[bytes], copy: IO[bytes], name: str) -> None:
+    """Copy a capture; of anything else the beginning only, by which its reader will know it."""
+    data = pipe.read(4)
+    copied = 0
+    captured = data in _PCAP_MAGIC or data == _PCAPNG_MAGIC
+    while data:
+        copy.write(data)
+        copied += len(data)
+        data = pipe.read(_CHUNK) if captured else b""
+        if copied + len(data) > MAX_COPY:
+            raise CaptureError(
+                f"{name}: more than {MAX_COPY >> 20} MiB come from it, which is no file: save them "
+                "to one and replay that"
+            )
 
 
 def read_capture(path: Path, name: str) -> Iterator[Frame]:

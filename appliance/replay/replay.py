@@ -10,6 +10,7 @@ import click
 from appliance.admission import Admit
 from appliance.config.load import load_configuration
 from appliance.errors import PixguardError, printable
+from appliance.interruption import interruptible
 from appliance.policy.policy import Policy
 from appliance.replay.capture import CaptureError, read_capture, rereadable
 from appliance.replay.checksums import Checksums, Judge
@@ -25,7 +26,7 @@ from appliance.replay.writer import PcapNgWriter, PcapWriter, Writer
 from appliance.smtp.release import Release, choose
 from appliance.syslog import Syslog
 
-READ_WHOLE, NOT_READ_WHOLE, INTERRUPTED = 0, 1, 130
+READ_WHOLE, NOT_READ_WHOLE = 0, 1
 """Exit codes."""
 
 _NOT_READ = {
@@ -54,40 +55,54 @@ def replay_files(
         json_: file to write one JSON object a connection to; `-` for standard output.
 
     Returns:
-        the exit code: 0 when all captures were read whole, 1 when not, 130 when interrupted.
+        the exit code: 0 when all captures were read whole, 1 when not; 128 and the number of the
+        signal when one ended it.
 
     Raises:
         PixguardError: a rule file that cannot be used, a file that cannot be written.
         click.UsageError: options that make no sense.
     """
     _check_names(captures, write, json_)
-    meaning = Checksums(checksums)
-    try:
-        product, chosen, admit = _policy(config, release)
-        with ExitStack() as stack:
-            packets = stack.enter_context(open_output(write)) if write else None
-            lines = stack.enter_context(open_output(json_)) if json_ else None
-            files = [(str(path), stack.enter_context(rereadable(path))) for path in captures]
-            surveys = [survey(path, name) for name, path in files]
-            sink = _writer(packets, surveys) if packets else None
-            code = READ_WHOLE
-            for (name, path), surveyed in zip(files, surveys, strict=True):
-                unreliable = surveyed.unreliable if meaning is Checksums.AUTO else frozenset()
-                judge = Judge(meaning, unreliable)
-                connections = Connections(Syslog(product, chosen), streams=lines is not None)
-                passage = Passage(admit, connections, judge, sink)
-                problems = _pass(passage, path, name)
-                if passage.tally.read or not problems:
-                    for line in summary(name, unreliable, passage.tally, connections.all):
-                        click.echo(line, err=json_ == STANDARD_OUTPUT)
-                if lines:
-                    for connection in connections.all:
-                        lines.write(f"{json_line(connection)}\n".encode())
-                for problem in problems:
-                    click.echo(f"pixguard: {problem}", err=True)
-                    code = NOT_READ_WHOLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    with interruptible() as ending:
+        try:
+            return _replay(captures, config, release, Checksums(checksums), write, json_)
+        except BaseException:
+            if not ending:
+                raise
+            return ending.exit_code
+
+
+def _replay(
+    captures: tuple[Path, ...],
+    config: Path | None,
+    release: str | None,
+    meaning: Checksums,
+    write: Path | None,
+    json_: Path | None,
+) -> int:
+    product, chosen, admit = _policy(config, release)
+    code = READ_WHOLE
+    with ExitStack() as stack:
+        packets = stack.enter_context(open_output(write)) if write else None
+        lines = stack.enter_context(open_output(json_)) if json_ else None
+        files = [(str(path), stack.enter_context(rereadable(path))) for path in captures]
+        surveys = [survey(path, name) for name, path in files]
+        sink = _writer(packets, surveys) if packets else None
+        for (name, path), surveyed in zip(files, surveys, strict=True):
+            unreliable = surveyed.unreliable if meaning is Checksums.AUTO else frozenset()
+            judge = Judge(meaning, unreliable)
+            connections = Connections(Syslog(product, chosen), streams=lines is not None)
+            passage = Passage(admit, connections, judge, sink)
+            problems = _pass(passage, path, name)
+            if passage.tally.read or not problems:
+                for line in summary(name, unreliable, passage.tally, connections.all):
+                    click.echo(line, err=json_ == STANDARD_OUTPUT)
+            if lines:
+                for connection in connections.all:
+                    lines.write(f"{json_line(connection)}\n".encode())
+            for problem in problems:
+                click.echo(f"pixguard: {problem}", err=True)
+                code = NOT_READ_WHOLE
     return code
 
 

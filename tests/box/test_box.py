@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.box import MAX_FILE, Box, Segmentation, load_box
+from appliance.config.load import read_rules
 from appliance.config.model import Version
 from appliance.errors import FindingsError, PixguardError
 from appliance.smtp.release import RELEASES, ShortSegment
@@ -239,6 +240,23 @@ def test_a_box_is_frozen_and_reaches_another_process(tmp_path: Path) -> None:
         box.workers = 2  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(box)) == box  # noqa: S301
     assert hash(box) == hash(load(tmp_path, LEAST))
+
+
+def test_interfaces_without_a_linux_interface_are_named(tmp_path: Path) -> None:
+    rules = "nameif ethernet0 outside security0\nnameif ethernet1 inside security100\n"
+    dmz = "nameif ethernet2 dmz security50\n"
+    box = load(tmp_path, LEAST + "  inside: eth1\n")
+
+    def left_out(text: str) -> list[tuple[int, str]]:
+        configuration = read_rules(text, "f").configuration
+        assert configuration is not None
+        return [(each.place.line, each.problem) for each in box.left_out(configuration)]
+
+    assert left_out(rules) == []
+    assert left_out(rules + dmz) == [
+        (3, "the box file does not say which Linux interface is `dmz`")
+    ]
+    assert left_out(rules + dmz + "interface ethernet2 auto shutdown\n") == []
 
 
 def test_the_box_outranks_the_version_line() -> None:

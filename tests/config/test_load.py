@@ -1,5 +1,9 @@
 """Files: their lines, their comments, their encodings, and every error of them."""
 
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.check import check_files
-from appliance.config.load import load_configuration, read_rules, read_text
+from appliance.config.load import MAX_ERRORS, MAX_FILE, load_configuration, read_rules, read_text
 from appliance.config.model import Operator
 from appliance.config.table import TABLE
 from appliance.errors import Finding, FindingsError, PixguardError, Place, Severity
@@ -151,6 +155,11 @@ def test_all_errors_are_reported_in_the_order_of_the_file() -> None:
         ("access-list 102 remark a\u00a0b", "access-group 102 in interface outside"),
         ("nameif ethernet2 dmz security100", "ip address dmz 10.2.2.2 255.255.255.0"),
         ("nameif ethernet2 dmz", "interface ethernet2 auto shutdown"),
+        ("nameif ethernet2 security50", "ip address dmz 10.2.2.2 255.255.255.0"),
+        ("nameif dmz", "ip address dmz 10.2.2.2 255.255.255.0", "route dmz 0 0 10.2.2.3"),
+        ("namif ethernet2 dmz security50", "ip address dmz 10.2.2.2 255.255.255.0"),
+        ("nam ethernet2 dmz security50", "interface ethernet2 auto shutdown"),
+        ("acess-list 102 permit ip any any", "access-group 102 in interface outside"),
         (
             "nameif ethernet2 dmz security50",
             "ip address dmz 10.2.2.0 255.255.255.0",
@@ -168,6 +177,7 @@ def test_what_an_erroneous_line_does_not_define_is_no_second_error(lines: tuple[
         "access-list 103 permit tcp any any eq smpt",
         "no access-list 102 permit tcp any any eq smpt",
         "nameif ethernet2 102 security100",
+        "acess-list 103 permit ip any any",
     ],
 )
 def test_an_erroneous_line_about_something_else_excuses_nothing(wrong: str) -> None:
@@ -244,6 +254,16 @@ def test_a_line_too_long_for_a_command() -> None:
     assert len(str(error)) < 200
 
 
+def test_a_long_line_is_told_at_once_however_long_it_is() -> None:
+    error = error_of("# " * 4_000_000)
+    assert error.problem == "the line is longer than 1000 characters"
+
+
+def test_a_comment_of_another_language_is_told_how_to_begin() -> None:
+    for line in ("# a comment", "#fixup protocol smtp 25", "  #"):
+        assert error_of(line).remedy == "a comment begins with `!`"
+
+
 def test_latin_1_is_read_where_it_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "rules.conf"
     path.write_bytes(b"access-list 1 remark B\xfcro\naccess-list 1 permit ip any any\n")
@@ -272,6 +292,71 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.conf"):
         with pytest.raises(PixguardError, match=str(path)):
             read_text(path)
+
+
+def test_a_file_too_long_for_a_rule_file(tmp_path: Path) -> None:
+    path = tmp_path / "rules.conf"
+    path.write_bytes(b"\n" * MAX_FILE)
+    assert len(read_text(path)) == MAX_FILE == 16 * 1024 * 1024
+    with path.open("ab") as file:
+        file.write(b"\n")
+    for endless in (path, Path("/dev/zero")):
+        with pytest.raises(PixguardError) as caught:
+            read_text(endless)
+        assert str(caught.value) == f"{endless}: is no rule file: longer than 16 MiB"
+
+
+def test_a_rule_file_may_come_through_a_pipe(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    text = "hostname fw\n" + "! a comment that fills the pipe\n" * 10000
+    writer = threading.Thread(target=fifo.write_text, args=(text,))
+    writer.start()
+    assert read_text(fifo) == text
+    writer.join()
+    command = [sys.executable, "-m", "appliance", "check", "/dev/stdin"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "/dev/stdin: good (1 command)\n")
+
+
+def test_twenty_findings_are_shown_errors_before_warnings_and_the_others_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rules.conf"
+    rest = f"{path}: and {{}} more, which are not shown"
+
+    def shown(*lines: str) -> list[str]:
+        path.write_text("\n".join(lines))
+        check_files([path])
+        out = capsys.readouterr().out
+        return [line for line in out.splitlines() if line.startswith(str(path))][:-1]
+
+    places = [f"{path}:{number}:1: unknown command `x`" for number in range(1, 31)]
+    assert shown(*["x"] * 20) == places[:20]
+    assert shown(*["x"] * 21) == [*places[:20], rest.format(1)]
+    with pytest.raises(FindingsError) as caught:
+        load_configuration(path)
+    assert str(caught.value).endswith(f"\n{rest.format(1)}")
+    assert len(caught.value.findings) == 21
+
+    host_bits = ["access-list 1 permit ip 10.0.0.1 255.0.0.0 any"] * 25
+    mixed = shown(*host_bits, "x", "x")
+    assert len(mixed) == 21
+    assert mixed[-3:-1] == [f"{path}:{n}:1: unknown command `x`" for n in (26, 27)]
+    assert all(": warning: " in line for line in mixed[:18])
+
+    assert len(shown(*host_bits)) == 21
+    load_configuration(path)
+    assert rest.split("{}")[1] in capsys.readouterr().err
+
+
+def test_what_is_no_rule_file_is_not_read_to_its_end() -> None:
+    assert len(read_rules("x\n" * MAX_ERRORS, "f").findings) == MAX_ERRORS
+    reading = read_rules("x\n" * 10 * MAX_ERRORS, "f")
+    assert reading.commands == MAX_ERRORS
+    assert len(reading.findings) == MAX_ERRORS + 1
+    assert reading.findings[-1].place.line == MAX_ERRORS + 1
+    assert reading.findings[-1].problem == "after 1000 errors, the rest is not read"
 
 
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

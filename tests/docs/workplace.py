@@ -1,8 +1,8 @@
 """Where the commands of the documentation are run: a copy of the project, and a root of its own.
 
-A block is run as a reader would: line after line, in a checkout. Three things differ. Absolute
-paths of /opt, /etc and /usr/local are below a temporary directory; `sudo` just runs the command;
-and the lines of ELSEWHERE are not run but checked.
+A block is run as a reader would: line after line, in a checkout whose .venv is the tests' own.
+Three things differ. Absolute paths of /opt, /etc and /usr/local are below a temporary directory;
+`sudo` just runs the command; and the lines of ELSEWHERE are not run but checked.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Workplace:
         (programs / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
         (programs / "sudo").chmod(0o755)
         shutil.copytree(ROOT, self.tree, ignore=_NOT_COPIED)
+        (self.tree / ENVIRONMENT.name).symlink_to(sys.prefix)
         search = (str(programs), str(Path(sys.executable).parent), os.environ["PATH"])
         self._environment = os.environ | {"PATH": ":".join(search), "TERM": "dumb"}
 
@@ -123,10 +124,7 @@ class Elsewhere:
 
 
 def _clone(workplace: Workplace, words: list[str]) -> None:
-    shutil.copytree(workplace.tree, words[-1])
-    program = Path(words[-1]) / ".venv" / "bin" / "pixguard"
-    program.parent.mkdir(parents=True)
-    program.symlink_to(Path(sys.executable).with_name("pixguard"))
+    shutil.copytree(workplace.tree, words[-1], symlinks=True)
 
 
 def _dry_make(workplace: Workplace, words: list[str]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import PixguardError
+from appliance.lab import lab as module
 from appliance.lab.lab import Lab, require_tools
 from appliance.lab.rules import ready_example
 from appliance.lab.sessions import INWARD, Mail
@@ -96,7 +97,7 @@ def lab(*arguments: str, timeout: float = 60) -> tuple[int, str, str]:
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [*PROGRAM, *arguments],
+        ["env", "--default-signal=INT,HUP", *PROGRAM, *arguments],  # whatever the tests run under
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -339,8 +340,11 @@ def test_a_namespace_that_no_lab_made_is_left_alone() -> None:
         (("--server", "no-such-command"), "no-such-command"),
         (("--server", "'unbalanced"), "--server"),
         (("--server", ""), "--server"),
-        (("--server", "false"), "false ended with code 1"),
-        (("--", "no-such-command"), "no-such-command"),
+        (("--server", "false"), "pixguard: --server: false ended with code 1; it said: nothing"),
+        (
+            ("--server", f"{sys.executable} -c 'exit(chr(27) + chr(10) + chr(155))'"),
+            "it said: \\x1b\n\\xc2\\x9b",
+        ),
         (("--name", "../etc"), "'../etc'"),
     ],
 )
@@ -350,13 +354,76 @@ def test_what_cannot_be_is_told(arguments: tuple[str, ...], said: str) -> None:
     assert said in error
 
 
-@needs_namespaces
-def test_a_bad_rule_file_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_bad_rule_file_is_told_with_all_places(tmp_path: Path) -> None:
     rules = tmp_path / "bad.conf"
-    rules.write_text("hostname a\nno such command\n")
+    rules.write_text("hostname a\n" + "no such command, nor one like it\n" * 15)
     code, _, error = lab("--config", str(rules))
     assert code == 1
-    assert f"{rules}:2:" in error
+    for line in range(2, 17):
+        assert f"{rules}:{line}:" in error
+    assert "appliance" not in error
+
+
+def test_a_rule_file_that_is_not_there_is_told_in_plain_words(tmp_path: Path) -> None:
+    code, output, error = lab("--config", f"{tmp_path}/nosuch")
+    assert (code, output) == (1, "")
+    assert error == f"pixguard: {tmp_path}/nosuch: No such file or directory\n"
+
+
+def test_a_rule_file_with_other_interfaces_is_told(tmp_path: Path) -> None:
+    rules = tmp_path / "other.conf"
+    names = "nameif ethernet0 outside security0\nnameif ethernet1 dmz security50\n"
+    rules.write_text(f"PIX Version 6.3(5)\n{names}")
+    code, _, error = lab("--config", str(rules))
+    assert code == 1
+    assert f"{rules}: names no interface inside; the lab's firewall has" in error
+
+
+def test_a_rule_file_that_cannot_be_compiled_is_told(tmp_path: Path) -> None:
+    rules = tmp_path / "old.conf"
+    rules.write_text((RULES / "pix-6.3.conf").read_text().replace("Version 6.3", "Version 3.0"))
+    code, _, error = lab("--config", str(rules))
+    assert code == 1
+    assert "release 3.0" in error
+
+
+def test_a_command_that_is_not_there_is_told_as_a_shell_does() -> None:
+    code, _, error = lab("--", "no-such-command")
+    assert code == 127
+    assert error == "pixguard: there is no command 'no-such-command'\n"
+
+
+@needs_namespaces
+def test_a_command_without_connections_is_said_to_have_none() -> None:
+    code, output, _ = lab("--", "false")
+    assert code == 1
+    assert "\nno connections\n" in output
+
+
+@needs_namespaces
+def test_a_server_that_does_not_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 2.0)
+    said = "^--server: sleep did not listen on 10.1.1.5 port 25 within 2 s; it said: nothing$"
+    with (
+        pytest.raises(PixguardError, match=said),
+        Lab(RULES / "pix-6.3.conf", prefix=NAME, server=("sleep", "100")),
+    ):
+        pass
+
+
+@needs_namespaces
+@pytest.mark.parametrize("delay", [0.1, 0.5, 1.5])
+def test_two_signals_at_once_are_as_one(delay: float) -> None:
+    process = start()
+    eventually(lambda: not is_clean())
+    time.sleep(delay)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        os.kill(process.pid, number)
+    code, output = ended(process)
+    assert code in (129, 130, 143)
+    assert output.endswith("interrupted; the lab is removed\n")
+    assert "Traceback" not in output
+    assert "race" not in output
 
 
 @needs_namespaces

@@ -47,7 +47,14 @@ class Talk:
 def printed(near: Transcript, far: Transcript, terminal: bool = False) -> str:
     output = io.StringIO()
     console = Console(
-        file=output, width=100, force_terminal=terminal, highlight=False, markup=False
+        file=output,
+        width=100,
+        force_terminal=terminal,
+        highlight=False,
+        markup=False,
+        # Or TERM, NO_COLOR and their like decide.
+        color_system="standard" if terminal else None,
+        no_color=False,
     )
     for exchange in exchanges(near, far):
         show_exchange(console, "Title", exchange)
@@ -121,7 +128,9 @@ def test_plain_text_has_long_lines_whole_and_carets_under_what_changed() -> None
     assert "\x1b" not in text
 
 
-def test_a_terminal_gets_colour() -> None:
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("NO_COLOR", "1"), ("TERM", "")])
+def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
     near, far = Talk(CLIENT, MAPPED), Talk(CLIENT, SERVER)
     near.client(b"VRFY a\r\n")
     far.client(b"XXXX a\r\n")

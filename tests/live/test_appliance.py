@@ -22,7 +22,7 @@ from appliance.lab.topology import CLIENT, SERVER_MAPPED
 from appliance.live.notify import notify
 from appliance.live.queue import PacketQueue
 from appliance.live.supervisor import SILENCE
-from tests.namespaces import needs_namespaces
+from tests.namespaces import Network, needs_namespaces
 from tests.waiting import eventually
 
 pytestmark = needs_namespaces
@@ -33,6 +33,7 @@ MASKED = (
     b"*2002*******2***0*00\r\n"
 )
 """Microsoft KB 320027, its two fragments joined."""
+PUT_BACK = "pixguard: put back what an earlier run left"
 
 
 @pytest.fixture
@@ -159,6 +160,16 @@ def test_at_its_end_everything_is_as_before(lab: Lab, number: int) -> None:
     assert machine(lab) == during
     assert end(lab, number) == 0
     assert machine(lab) == before
+    assert not log_has(lab, PUT_BACK)()
+
+
+def test_signals_that_come_together_end_it_once(lab: Lab) -> None:
+    lab.appliance.send_signal(signal.SIGINT)
+    lab.appliance.send_signal(signal.SIGHUP)
+    assert end(lab, signal.SIGTERM) == 0
+    assert lab.log()[-1].endswith("pixguard: the firewall is withdrawn")
+    assert not log_has(lab, "Traceback")()
+    assert not log_has(lab, "ignored")()
 
 
 def test_a_reload_changes_connections_that_begin_later(lab: Lab, rules: Path) -> None:
@@ -244,6 +255,7 @@ def test_killed_it_lets_no_mail_through_and_the_next_one_takes_over(lab: Lab) ->
     eventually(lambda: not any(map(is_alive, left)))
     assert knock(lab.client, SERVER_MAPPED, 25) == "timed out"
     lab.start_appliance()
+    assert log_has(lab, PUT_BACK)()
     assert machine(lab) == during
     assert converse(lab.client, SERVER_MAPPED, INWARD.session).replies[0] == MASKED
     assert end(lab, signal.SIGTERM) == 0
@@ -327,6 +339,24 @@ def test_what_keeps_it_from_starting_is_told_and_leaves_nothing(
     assert code == 1
     assert said in error
     assert machine(stopped) == before
+
+
+def test_a_refused_start_does_not_touch_netfilter(tmp_path: Path) -> None:
+    with Network() as network:
+        inner, peer = network.namespace("machine"), network.namespace("peer")
+        network.link(inner, "out0", peer, "eth0")
+        box = tmp_path / "box.yaml"
+        interfaces = {"outside": "out0", "inside": "eth7"}
+        box.write_text(json.dumps({"interfaces": interfaces, "state": str(tmp_path / "state")}))
+        command = (sys.executable, "-m", "appliance", "run", "--box", str(box))
+        done = inner.run(*command, "--config", str(RULES / "pix-6.3.conf"), check=False)
+        assert (done.returncode, done.stderr) == (
+            1,
+            "pixguard: this machine has no interface eth7\n",
+        )
+        # Not even an empty table.
+        assert inner.run("iptables-save").stdout == inner.run("ip6tables-save").stdout == ""
+        assert not (tmp_path / "state").exists()
 
 
 def test_a_queue_that_another_program_has_keeps_it_from_starting(stopped: Lab) -> None:

@@ -37,7 +37,7 @@ PROXY_DELAY = "net/ipv4/neigh/out0/proxy_delay"
 
 
 def wanted(*parts: str) -> tuple[Setting, ...]:
-    return wanted_settings(configuration(TWO_INTERFACES, *parts), BOX)
+    return wanted_settings(configuration(TWO_INTERFACES, *parts), BOX, liberal=False)
 
 
 class TestWanted:
@@ -55,6 +55,14 @@ class TestWanted:
             Sysctl("net/ipv4/conf/out0/forwarding", "1"),
             Sysctl("net/ipv4/conf/in0/forwarding", "1"),
         )
+
+    def test_where_lengths_change_conntrack_is_liberal(self) -> None:
+        liberal = wanted_settings(configuration(TWO_INTERFACES, STATIC), BOX, liberal=True)
+        assert set(liberal) - set(wanted(STATIC)) == {
+            Sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1")
+        }
+        assert isinstance(liberal[-1], Sysctl)
+        assert liberal[-1].path.endswith("forwarding")  # nothing passes before it is so
 
     def answered(self, *parts: str) -> list[str]:
         return [each.address for each in wanted(*parts) if isinstance(each, ProxyNeighbour)]
@@ -83,7 +91,7 @@ class TestWanted:
 
     def test_an_interface_that_the_box_lacks_is_left_alone(self) -> None:
         made = configuration(THREE_INTERFACES, "route dmz 192.0.2.0 255.255.255.0 172.16.1.2 1")
-        assert wanted_settings(made, BOX) == wanted()
+        assert wanted_settings(made, BOX, liberal=False) == wanted()
 
 
 @dataclass
@@ -141,6 +149,29 @@ class TestChanges:
         machine.restore()
         assert machine.state() == before
         assert list(machine.journal.parent.iterdir()) == []
+
+    def test_conntrack_is_liberal_for_as_long_as_wanted(self, machine: Machine) -> None:
+        path = "net/netfilter/nf_conntrack_tcp_be_liberal"
+        strict = machine.parameter(path)
+        assert strict == "0"
+        machine.apply(wanted_settings(configuration(TWO_INTERFACES), BOX, liberal=True))
+        assert machine.parameter(path) == "1"
+        machine.apply(wanted())
+        assert machine.parameter(path) == strict
+
+    def test_what_is_missing_is_told_and_not_made(self, machine: Machine) -> None:
+        before = machine.state()
+        settings = wanted(STATIC)
+        missing = machine.inner.call(lambda: Changes(machine.journal).missing(settings))
+        assert missing == list(settings)
+        assert machine.state() == before
+        assert not machine.journal.exists()
+
+    def test_it_says_whether_there_was_anything_to_put_back(self, machine: Machine) -> None:
+        assert not machine.inner.call(lambda: Changes(machine.journal).restore())
+        machine.apply(wanted(STATIC))
+        assert machine.inner.call(lambda: Changes(machine.journal).restore())
+        assert not machine.inner.call(lambda: Changes(machine.journal).restore())
 
     def test_what_is_there_already_is_neither_made_nor_undone(self, machine: Machine) -> None:
         machine.inner.address("out0", "203.0.113.1/24")
@@ -258,7 +289,7 @@ class TestChanges:
         before = machine.state()
         machine.apply(wanted(STATIC))
         moved = configuration(TWO_INTERFACES.replace("203.0.113.1 ", "203.0.113.2 "), STATIC)
-        machine.apply(wanted_settings(moved, BOX))
+        machine.apply(wanted_settings(moved, BOX, liberal=False))
         assert "via 203.0.113.254" in machine.inner.ip("route", "show", "default")
         assert "203.0.113.2/24" in machine.inner.ip("address", "show", "dev", "out0")
         machine.restore()

@@ -201,7 +201,8 @@ def _expected(admission: Admission) -> Seen | None:
 def put_in_force(router: Router, rules: Configuration) -> None:
     def put() -> None:
         install(compile_rules(rules, router.box))
-        Changes(journal_file(router.box.state)).apply(wanted_settings(rules, router.box))
+        changes = Changes(journal_file(router.box.state))
+        changes.apply(wanted_settings(rules, router.box, liberal=False))
 
     router.flush_connections()
     router.inner.call(put)

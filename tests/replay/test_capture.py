@@ -3,13 +3,16 @@ from __future__ import annotations
 import io
 import os
 import struct
+import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.replay import capture
 from appliance.replay.capture import (
     CaptureError,
     Frame,
@@ -209,7 +212,43 @@ def test_a_pipe_is_copied(tmp_path: Path) -> None:
         writer.join()
         for _ in range(2):
             assert [frame.data for frame in read_capture(path, "pipe")] == FRAMES
+        # Nothing that a kill could leave: the copy has no name.
+        assert list(tmp_path.iterdir()) == [pipe]
     assert not path.exists()
+
+
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_of_a_device_that_gives_no_capture_only_the_beginning_is_read(device: str) -> None:
+    with (
+        rereadable(Path(device)) as path,
+        pytest.raises(CaptureError, match=f"{device}: this is neither a pcap nor"),
+    ):
+        assert path.stat().st_size == 4
+        list(read_capture(path, device))
+
+
+@pytest.mark.parametrize("surplus", [0, 1])
+def test_a_pipe_is_copied_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, surplus: int
+) -> None:
+    content = pcap(FRAMES)
+    monkeypatch.setattr(capture, "MAX_COPY", len(content) - surplus)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(content))
+    writer.start()
+    with ExitStack() as stack:
+        if surplus:
+            stack.enter_context(pytest.raises(CaptureError, match="MiB come from it, which is no"))
+        path = stack.enter_context(rereadable(pipe))
+        assert path.read_bytes() == content
+    writer.join()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_missing_and_directory(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.admission import Admit
 from appliance.events import (
+    ConnectionBuilt,
     Denial,
     Direction,
     Endpoint,
@@ -49,9 +50,10 @@ class Engine:
         self.verdicts: list[Verdict] = []
         self.given: list[tuple[bytes, float]] = []
         self.expired: list[float] = []
+        self.timely: tuple[bytes, ...] = ()
         self.closed: list[float] = []
         self.report: Report = print
-        self.event: Inspected | PacketDenied | None = None
+        self.event: ConnectionBuilt | Inspected | PacketDenied | None = None
 
     def __call__(self, admit: Admit, report: Report, recorded: bool) -> Engine:
         assert recorded
@@ -64,8 +66,9 @@ class Engine:
             self.report(self.event)
         return self.verdicts.pop(0) if self.verdicts else FORWARD
 
-    def expire(self, now: float) -> None:
+    def expire(self, now: float) -> tuple[bytes, ...]:
         self.expired.append(now)
+        return self.timely
 
     def close(self, now: float) -> None:
         self.closed.append(now)
@@ -88,9 +91,9 @@ class Bench:
         self.engine = Engine()
         monkeypatch.setattr(module, "Firewall", self.engine)
         self.sink = Sink()
-        connections = Connections(Syslog("PIX", RELEASE), streams=True)
+        self.connections = Connections(Syslog("PIX", RELEASE), streams=True)
         judge = Judge(Checksums.AUTO, frozenset())
-        self.passage = Passage(OpenPolicy(RELEASE).admit, connections, judge, self.sink)
+        self.passage = Passage(OpenPolicy(RELEASE).admit, self.connections, judge, self.sink)
         self.tally = self.passage.tally
         self._number = 0
 
@@ -164,6 +167,36 @@ def test_released_packets_follow_with_the_link_header_of_their_own_direction(
         (3_000_000_000, 1, BACK + REPLY),
     ]
     assert (bench.tally.held, bench.tally.released) == (1, 2)
+
+
+def test_what_the_timers_send_is_written_before_the_packet_that_came(bench: Bench) -> None:
+    bench.receive(ETHERNET + DATA, 1)
+    bench.engine.timely = (REPLY,)
+    bench.receive(ETHERNET + DATA, 1.5)  # too early for the timers
+    bench.receive(ETHERNET + DATA, 2)
+    assert [data for time, _, data in bench.sink.frames if time >= 2e9] == [
+        BACK + REPLY,
+        ETHERNET + DATA,
+    ]
+    assert bench.sink.frames[-2][0] == 2_000_000_000
+    assert bench.tally.released == 1
+
+
+def test_what_the_firewall_sends_is_in_the_transcript(bench: Bench) -> None:
+    """By its timers, and with a packet that it took in itself."""
+    end = Endpoint("", IPv4Address("192.0.2.9"), 40001, IPv4Address("192.0.2.9"), 40001)
+    flow = Flow(1, end, end, True, "6.3")
+    bench.engine.event = ConnectionBuilt(0, flow)
+    bench.engine.verdicts = [Verdict(False, None, (REPLY,))]
+    bench.receive(ETHERNET + DATA, 1)
+    bench.engine.event = None
+    bench.engine.timely = (tcp(SERVER, CLIENT, 9012, 1012, ACK, b"250 OK\r\n"),)
+    bench.receive(ETHERNET + tcp(CLIENT, SERVER, 1012, 9020), 2)
+    (connection,) = bench.connections.all
+    assert connection.received.to_client.data == b"500 what?\r\n250 OK\r\n"
+    assert connection.received.to_server.data == b""
+    assert connection.sent.to_client.data == b""
+    assert connection.sent.to_server.data == b"VRFY root\r\n"
 
 
 def test_a_packet_of_a_direction_never_seen_gets_the_header_of_the_way_back(bench: Bench) -> None:

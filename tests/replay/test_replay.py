@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.cli import main
-from appliance.replay import replay as module
 from appliance.replay import transcript
 from appliance.replay.capture import Frame, read_capture
-from appliance.replay.passage import Passage
 from tests.replay.packets import (
     ACK,
     CLIENT,
@@ -283,7 +285,9 @@ def test_a_missing_capture_does_not_stop_the_others(desk: Desk) -> None:
 
 def test_a_directory_is_no_capture(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "dir.d").mkdir()
-    assert desk("dir.d").exit_code == 2
+    result = desk("dir.d")
+    assert result.exit_code == 1
+    assert "dir.d: Is a directory" in result.stderr
 
 
 def test_cut_packets_are_named_and_not_forwarded(desk: Desk) -> None:
@@ -367,14 +371,52 @@ def test_a_single_wrong_checksum_is_as_if_it_had_never_come(desk: Desk) -> None:
     assert record["closed"] == "fin"
 
 
-def test_interrupted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(passage: Passage, frame: Frame) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((signal.SIGINT,), {130}),
+        ((signal.SIGTERM,), {143}),
+        ((signal.SIGHUP,), {129}),
+        ((signal.SIGINT, signal.SIGHUP, signal.SIGTERM), {129, 130, 143}),
+    ],
+)
+def test_ended_by_a_signal_it_leaves_nothing(
+    desk: Desk, numbers: tuple[int, ...], expected: set[int]
+) -> None:
+    pipe = desk.directory / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "appliance", "replay", "pipe", "--write", "out.pcap"]
+    process = subprocess.Popen(
+        ["env", "--default-signal=HUP", *command, "--json", "out.json"],
+        cwd=desk.directory,
+        env=os.environ | {"TMPDIR": str(desk.directory)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with pipe.open("wb") as writer:  # it waits for the rest
+        writer.write(pcap(ethernet(mail().packets)))
+        writer.flush()
+        assert len([name for name in desk.names if name.endswith(".part")]) == 2
+        for number in numbers:
+            process.send_signal(number)
+        output, _ = process.communicate(timeout=20)
+    assert (process.returncode in expected, output) == (True, b"")
+    assert desk.names == {"mail.pcap", "pipe"}
 
-    monkeypatch.setattr(Passage, "receive", interrupt)
-    result = desk("mail.pcap", "--write", "out.pcap", "--json", "out.json")
-    assert result.exit_code == module.INTERRUPTED == 130
-    assert desk.names == {"mail.pcap"}
+
+def test_under_nohup_a_hangup_does_not_end_it(desk: Desk) -> None:
+    pipe = desk.directory / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "appliance", "replay", "pipe"]
+    process = subprocess.Popen(
+        ["env", "--ignore-signal=HUP", *command], cwd=desk.directory, stdout=subprocess.PIPE
+    )
+    with pipe.open("wb") as writer:
+        process.send_signal(signal.SIGHUP)
+        writer.write(pcap(ethernet(mail().packets)))
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert output.startswith(b"pipe: 11 packets read")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.namespaces import needs_namespaces
+
 SETUP = Path(__file__).parents[2] / "scripts" / "setup.sh"
 
 RUNS = ("iproute2", "iptables", "libnetfilter-queue1", "procps")
@@ -59,10 +61,41 @@ class Machine:
             + f"{'|'.join(packages) or 'none'}) echo -n installed ;;\n*) exit 1 ;;\nesac\n",
         )
 
-    def set_up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def offers(self, *packages: str) -> None:
+        """What the archive has; each answer is longer than a pipe holds."""
+        self.program(
+            "apt-cache",
+            "#!/bin/bash\nset -e\n"
+            + f"case $2 in {'|'.join(packages) or 'none'}) new=1.0 ;; *) new='(none)' ;; esac\n"
+            + 'echo "  Candidate: $new"\nfor i in {1..9999}; do echo "     500 of $i"; done\n',
+        )
+
+    def installs_from_apt(self, doing: str = "true", failing: str = "none") -> None:
+        """Be root; apt-get runs commands of bash when it installs, and cannot install a package."""
+        self.user(0)
+        self.program("debconf-set-selections", "#!/bin/sh\ncat >/dev/null\n")
+        self.program(
+            "apt-get",
+            '#!/bin/bash\necho "apt-get $*" >>"$NOTES"\n'
+            + f'if [[ "$*" == *" install "* ]]; then\n{doing}\n'
+            + f'[[ "$* " != *" {failing} "* ]] || exit 1\nfi\n',
+        )
+
+    def apt_installs(self) -> list[str]:
+        """What apt-get was told to install, a string for each time."""
+        lines = self.notes.read_text().splitlines()
+        return [
+            line.split(" --no-remove ")[1]
+            for line in lines
+            if " install " in line and "apt-" in line
+        ]
+
+    def set_up(
+        self, *arguments: str, prefix: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         self.notes.write_text("")
         return subprocess.run(
-            ["bash", str(self.tree / "scripts" / "setup.sh"), *arguments],
+            [*prefix, "bash", str(self.tree / "scripts" / "setup.sh"), *arguments],
             env={"PATH": f"{self.programs}:{os.environ['PATH']}", "NOTES": str(self.notes)},
             capture_output=True,
             text=True,
@@ -73,7 +106,7 @@ class Machine:
     def installs(self) -> list[str]:
         """What pip was told to install."""
         lines = self.notes.read_text().splitlines()
-        return [line.rsplit(" ", 1)[1] for line in lines if " install " in line]
+        return [line.rsplit(" ", 1)[1] for line in lines if "pip install " in line]
 
 
 @pytest.fixture
@@ -153,8 +186,8 @@ def test_the_tests_find_the_tools_of_lint_there_but_want_their_programs(
     assert machine.set_up("run").stdout == ""
     result = machine.set_up("test")
     assert result.returncode == 1
-    assert "postfix swaks tshark vagrant vagrant-libvirt" in result.stderr
-    machine.installed(*RUNS, *TESTS, "vagrant", "vagrant-libvirt")
+    assert "--no-install-recommends postfix swaks tshark\n" in result.stderr
+    machine.installed(*RUNS, *TESTS)
     assert machine.set_up("test").returncode == 0
     assert machine.installs() == []
 
@@ -167,6 +200,137 @@ def test_a_pip_that_fails_leaves_no_trace_of_success(machine: Machine) -> None:
         assert result.returncode == 1
         assert "pip could not install" in result.stderr
         assert machine.installs() == ["."]
+
+
+def test_without_root_what_one_test_uses_is_not_demanded(machine: Machine) -> None:
+    machine.installed(*RUNS, *BUILDS, *TESTS)
+    result = machine.set_up("test")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "going on without vagrant vagrant-libvirt" in result.stdout
+    assert machine.notes.read_text().count("apt-get") == 0
+    assert machine.installs() == [".[test]"]
+
+
+# Only in a mount namespace of their own can tests let setup.sh write below /etc and /usr/sbin.
+OWN_ROOT = """\
+set -e
+mount -t tmpfs none "$1"
+for each in etc usr/sbin; do
+    mkdir -p "$1/$each/upper" "$1/$each/work"
+    mount -t overlay none "/$each" \\
+        -o "lowerdir=/$each,upperdir=$1/$each/upper,workdir=$1/$each/work"
+done
+rm -rf /etc/systemd/system/* /etc/rc?.d/*
+mkdir -p /etc/systemd/system/multi-user.target.wants /etc/rc2.d /etc/rc6.d
+ln -s /dev/null /etc/systemd/system/multi-user.target.wants/old.service
+ln -s /dev/null /etc/rc2.d/S01old
+if [ -n "$2" ]; then rm -r $2; fi
+shift 2
+"$@"
+echo "links:"
+find /etc/systemd/system /etc/rc?.d -type l 2>/dev/null | sort
+test -e /usr/sbin/policy-rc.d && echo policy || echo no policy
+"""
+ENABLING = """\
+/usr/sbin/policy-rc.d; echo "policy $?" >>"$NOTES"
+if [ -d /etc/systemd/system ]; then
+    ln -s /dev/null /etc/systemd/system/multi-user.target.wants/new.service
+fi
+if [ -d /etc/rc2.d ]; then
+    ln -s /dev/null /etc/rc2.d/S01new
+    mv /etc/rc2.d/S01old /etc/rc2.d/S02old  # as insserv does to make room
+    ln -s /dev/null /etc/rc6.d/K01new
+fi
+"""
+OLD_UNIT = "/etc/systemd/system/multi-user.target.wants/old.service"
+NEW_UNIT = "/etc/systemd/system/multi-user.target.wants/new.service"
+
+
+def own_root(folder: Path, without: str = "") -> tuple[str, ...]:
+    folder.mkdir()
+    return ("unshare", "--mount", "bash", "-c", OWN_ROOT, "own-root", str(folder), without)
+
+
+def set_up_in_own_root(machine: Machine, folder: Path, without: str = "") -> list[str]:
+    """Set up with the links at boot of OWN_ROOT; returns those that there are afterwards."""
+    result = machine.set_up("packages", "new", prefix=own_root(folder, without))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "policy 101\n" in machine.notes.read_text()
+    *links, policy = result.stdout.split("links:\n")[1].splitlines()
+    assert policy == ("policy" if Path("/usr/sbin/policy-rc.d").exists() else "no policy")
+    return links
+
+
+@needs_namespaces
+@pytest.mark.parametrize("systemd", [True, False])
+def test_what_a_package_enables_is_taken_back(
+    machine: Machine, tmp_path: Path, systemd: bool
+) -> None:
+    machine.installed(*(["systemd"] if systemd else []))
+    machine.installs_from_apt(ENABLING)
+    links = set_up_in_own_root(machine, tmp_path / "own")
+    # As `update-rc.d new disable` leaves it, so that an upgrade does not add it again.
+    assert links == ["/etc/rc2.d/K01new", "/etc/rc2.d/S02old", "/etc/rc6.d/K01new", OLD_UNIT]
+
+
+@needs_namespaces
+def test_a_machine_need_not_know_either_way_of_starting_services(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.installed()
+    machine.installs_from_apt(ENABLING)
+    links = set_up_in_own_root(machine, tmp_path / "a", "/etc/rc2.d /etc/rc6.d")
+    assert links == [OLD_UNIT]
+    assert set_up_in_own_root(machine, tmp_path / "b", "/etc/systemd/system") == [
+        "/etc/rc2.d/K01new",
+        "/etc/rc2.d/S02old",
+        "/etc/rc6.d/K01new",
+    ]
+
+
+@needs_namespaces
+def test_a_systemd_that_comes_along_keeps_the_links_it_brings(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.installed()
+    text = (machine.programs / "dpkg-query").read_text().replace("none)", "systemd)")
+    (machine.programs / "later").write_text(text)
+    coming = f"cp {machine.programs}/later {machine.programs}/dpkg-query\n"
+    machine.installs_from_apt(ENABLING + coming)
+    assert NEW_UNIT in set_up_in_own_root(machine, tmp_path / "own")
+
+
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("offered", "failing", "asked", "without"),
+    [
+        ((), "none", ["postfix swaks tshark"], ["vagrant", "vagrant-libvirt"]),
+        (("vagrant",), "none", ["postfix swaks tshark", "vagrant"], ["vagrant-libvirt"]),
+        (
+            ("vagrant", "vagrant-libvirt"),
+            "vagrant",
+            ["postfix swaks tshark", "vagrant vagrant-libvirt"],
+            ["vagrant vagrant-libvirt"],
+        ),
+    ],
+)
+def test_what_one_test_uses_is_installed_where_that_works(
+    machine: Machine,
+    tmp_path: Path,
+    offered: tuple[str, ...],
+    failing: str,
+    asked: list[str],
+    without: list[str],
+) -> None:
+    machine.installed(*RUNS, *BUILDS)
+    machine.offers(*offered)
+    machine.installs_from_apt(failing=failing)
+    result = machine.set_up("test", prefix=own_root(tmp_path / "own"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert machine.apt_installs() == asked
+    assert machine.installs() == [".[test]"]
+    for packages in without:
+        assert f"going on without {packages}:" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("everything",)])

@@ -10,8 +10,8 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interruption(BaseException):
-    """One of SIGNALS has come."""
+class Interruption(SystemExit):
+    """One of SIGNALS has come; uncaught, it ends the program as `Ending.exit_code` says."""
 
 
 class Ending:
@@ -29,27 +29,30 @@ class Ending:
         return 128 + self._number
 
     def interrupt(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal, and take no notice of later ones.
+        """Take the first signal, and take no notice of later ones.
 
         Args:
             number: the signal.
 
         Raises:
-            Interruption: always, wherever the program is. An exception in the midst of other
-                people's code may come out as another one, so ask this object what happened.
+            Interruption: at the first one, wherever the program is. An exception in the midst of
+                other people's code may come out as another one, so ask this object what happened.
         """
-        self._number = number
-        for each in SIGNALS:
-            # The commands that clean up inherit this: Ctrl-C twice does not end them.
-            signal.signal(each, signal.SIG_IGN)
-        raise Interruption
+        # Not SIG_IGN for the later ones: Python complains of one that has come already.
+        if not self._number:
+            self._number = number
+            raise Interruption(self.exit_code)
 
 
 @contextmanager
 def interruptible() -> Iterator[Ending]:
-    """Turn the first of SIGNALS into an Interruption."""
+    """Turn the first of SIGNALS into an Interruption; nohup(1) keeps its meaning."""
     ending = Ending()
-    before = {each: signal.signal(each, ending.interrupt) for each in SIGNALS}
+    before = {
+        each: signal.signal(each, ending.interrupt)
+        for each in SIGNALS
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN
+    }
     try:
         yield ending
     finally:
