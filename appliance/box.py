@@ -25,7 +25,17 @@ from pydantic import (
 
 from appliance.config.model import Configuration, Version
 from appliance.errors import Finding, FindingsError, PixguardError, Place, Severity
-from appliance.smtp.release import RELEASES, Release, ShortSegment, choose
+from appliance.smtp.release import (
+    RELEASES,
+    Blocked,
+    Bug,
+    Release,
+    ShortSegment,
+    choose,
+    chosen_name,
+    find,
+    historic_bugs,
+)
 
 MAX_FILE = 65536
 """Bytes; the longest box file that makes sense has some hundred lines."""
@@ -43,6 +53,19 @@ class Segmentation(Enum):
     """They do not: each byte is judged as it comes."""
 
 
+class Smuggling(Enum):
+    """What an ambiguous end of a mail does, such as `.` between two bare LF."""
+
+    PASS = "pass"  # noqa: S105
+    """Nothing: it is text, as on the device."""
+    RESET = "reset"
+    """It ends the connection."""
+
+
+HISTORIC = "historic"
+"""In place of a list of bugs: those that the release had."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """The machine that the appliance runs on.
@@ -54,8 +77,14 @@ class Box:
         queue_length: packets that the kernel holds for one worker.
         release: name of the release to inspect as, None for what the rule file says.
         segmentation: whether segment boundaries matter.
+        blocked: what becomes of a line with a blocked verb, None for what the release does.
+        bugs: the faults to imitate.
+        historic: whether to imitate the faults that the release had, too.
+        smuggling: what an ambiguous end of a mail does.
+        allow_tls: whether STARTTLS is let through, where the release can do that.
         user: name of the unprivileged user that workers run as.
         log: file that log lines are appended to, None for standard error.
+        json_log: file that each event is appended to as JSON, None for none.
         state: directory for what must be put back after a crash.
     """
 
@@ -65,8 +94,14 @@ class Box:
     queue_length: int = 8192
     release: str | None = None
     segmentation: Segmentation = Segmentation.RELEASE
+    blocked: Blocked | None = None
+    bugs: tuple[Bug, ...] = ()
+    historic: bool = False
+    smuggling: Smuggling = Smuggling.PASS
+    allow_tls: bool = False
     user: str = "nobody"
     log: Path | None = None
+    json_log: Path | None = None
     state: Path = Path("/run/pixguard")
 
     def inspect_as(self, version: Version | None) -> Release:
@@ -77,12 +112,30 @@ class Box:
 
         Raises:
             PixguardError: the version line names a release that is not known, and the box file
-                names none.
+                names none, or the release does not know `allow-tls`.
         """
         chosen = choose(version, self.release)
-        if self.segmentation is Segmentation.STREAM:
-            return replace(chosen, short_segment=ShortSegment.STREAM)
-        return chosen
+        if self.allow_tls:
+            if not chosen.may_allow_tls:
+                raise PixguardError(
+                    f"release {chosen.name} does not know allow-tls: take it out of the box file, "
+                    "or imitate release 7.2 or later"
+                )
+            chosen = chosen.allowing_tls()
+        bugs = frozenset(self.bugs)
+        if self.historic:
+            bugs |= historic_bugs(chosen_name(version, self.release))
+        return replace(
+            chosen,
+            short_segment=(
+                ShortSegment.STREAM
+                if self.segmentation is Segmentation.STREAM
+                else chosen.short_segment
+            ),
+            blocked=self.blocked or chosen.blocked,
+            bugs=bugs,
+            resets_smuggling=self.smuggling is Smuggling.RESET,
+        )
 
     def left_out(self, configuration: Configuration) -> tuple[Finding, ...]:
         """A warning for each interface of a rule file that no Linux interface is named for.
@@ -111,9 +164,15 @@ def _decimal(text: str) -> int:
 
 
 def _release(name: str) -> str:
-    if name not in RELEASES:
+    if find(name) is None:
         raise ValueError
     return name
+
+
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
 
 
 def _absolute(text: str) -> str:
@@ -123,6 +182,7 @@ def _absolute(text: str) -> str:
 
 
 Decimal: TypeAlias = Annotated[int, BeforeValidator(_decimal)]
+Switch: TypeAlias = Annotated[bool, BeforeValidator(_switch)]
 AbsolutePath: TypeAlias = Annotated[Path, BeforeValidator(_absolute)]
 
 
@@ -163,20 +223,33 @@ _RULES = {
     ),
     "release": _Rule(
         TypeAdapter(Annotated[str, AfterValidator(_release)]),
-        f"release is one of {', '.join(RELEASES)}",
+        f"release is one of {', '.join(RELEASES)}, with its maintenance number or without: 6.3(5)",
     ),
     "segmentation": _Rule(
         TypeAdapter(Segmentation),
         f"segmentation is one of {', '.join(choice.value for choice in Segmentation)}",
     ),
+    "blocked": _Rule(
+        TypeAdapter(Blocked), f"blocked is one of {', '.join(each.value for each in Blocked)}"
+    ),
+    "smuggling": _Rule(
+        TypeAdapter(Smuggling), f"smuggling is one of {', '.join(s.value for s in Smuggling)}"
+    ),
+    "allow-tls": _Rule(TypeAdapter(Switch), "allow-tls is true or false"),
     "user": _Rule(
         TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]),
         "user is the name of a user of this machine, up to 32 letters, digits, `_`, `.` and `-`",
     ),
     "log": _Rule(TypeAdapter(AbsolutePath), "log is the absolute path of a file"),
+    "json-log": _Rule(TypeAdapter(AbsolutePath), "json-log is the absolute path of a file"),
     "state": _Rule(TypeAdapter(AbsolutePath), "state is the absolute path of a directory"),
 }
-_KEYS_WORDS = f"the keys are {', '.join([_INTERFACES, *_RULES])}"
+_BUGS = "bugs"
+_BUG = _Rule(
+    TypeAdapter(Bug),
+    f"bugs is {HISTORIC}, or a list of {', '.join(each.value for each in Bug)}",
+)
+_KEYS_WORDS = f"the keys are {', '.join([_INTERFACES, *_RULES, _BUGS])}"
 
 # The line ends of YAML 1.1, so that the lines are those that its marks count.
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -229,6 +302,8 @@ class _Reader:
             keys[key] = key_node
             if key == _INTERFACES:
                 values[_INTERFACES] = self._interfaces(key_node, node)
+            elif key == _BUGS:
+                values["bugs"], values["historic"] = self._bugs(node)
             elif key in _RULES:
                 value = self._value(f"{key} is", node, _RULES[key])
                 if value is not None:
@@ -301,6 +376,16 @@ class _Reader:
             owners[linux] = name
             pairs.append((nameif, linux))
         return tuple(pairs)
+
+    def _bugs(self, node: yaml.Node) -> tuple[tuple[Bug, ...], bool]:
+        if isinstance(node, yaml.ScalarNode) and node.value == HISTORIC:
+            return (), True
+        if not isinstance(node, yaml.SequenceNode):
+            what = _shown(node.value) if isinstance(node, yaml.ScalarNode) else "a mapping"
+            self._report_at(node, f"bugs is {what}", _BUG.words)
+            return (), False
+        found = [self._value("a bug is", each, _BUG) for each in node.value]
+        return tuple(bug for bug in found if bug is not None), False
 
     def _entries(self, mapping: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         """Key, where the key stands, and value; keys that are no keys are reported."""

@@ -106,6 +106,24 @@ def check(files: tuple[Path, ...]) -> int:
 
 
 @main.command()
+def releases() -> None:
+    """Print the releases that can be imitated, their traits, and what those rest on."""
+    from appliance.smtp.traits import TRAITS, faults, rows
+
+    table = rows()
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    click.echo("\nWhat the traits rest on:")
+    for name, (_, source) in TRAITS.items():
+        click.echo(f"  {name}: {source}")
+    click.echo("\nFaults that the box file can switch on (bugs):")
+    for line in faults():
+        click.echo(f"  {line}")
+
+
+@main.command()
 @click.option("--config", required=True, type=FILE, help="Rule file.")
 @click.option("--box", type=FILE, required=True, help="Box file.")
 def run(config: Path, box: Path) -> int:
@@ -173,3 +191,22 @@ def replay(
     from appliance.replay.replay import replay_files
 
     return replay_files(captures, config, release, checksums, write, json_)
+
+
+@main.command()
+@click.argument("target", metavar="HOST[:PORT]")
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 3600),
+    default=20,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the connection and for each reply.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def probe(target: str, timeout: int, as_json: bool) -> None:
+    """Say whether there is a Mailguard in the path to a mail server, and of which release."""
+    from appliance.probe.command import probe_server, read_target
+
+    host, port = read_target(target)
+    probe_server(host, port, timeout, as_json)

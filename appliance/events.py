@@ -24,12 +24,16 @@ class Kind(Enum):
 
     GREETING_MASKED = "greeting-masked"
     COMMAND_BLOCKED = "command-blocked"
+    COMMAND_ANSWERED = "command-answered"
     ADDRESS_EDITED = "address-edited"
+    EHLO_MASKED = "ehlo-masked"
     INCONSISTENT_RETRANSMISSION = "inconsistent-retransmission"
     UNEXPECTED_REPLY = "unexpected-reply"
     REPLY_TO_UNSENT = "reply-to-unsent"
     SEGMENT_DROPPED = "segment-dropped"
     CONNECTION_DROPPED = "connection-dropped"
+    CONNECTION_RESET = "connection-reset"
+    OPAQUE = "opaque"
     ADOPTED = "adopted"
 
 

@@ -20,13 +20,13 @@ from appliance.events import (
     Report,
 )
 from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
+from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.inspector import Inspector
 from appliance.tcp.connection import Connection
 from appliance.tcp.passage import Passage
 from appliance.tcp.stream import Room
 from appliance.verdict import DROP, FORWARD, Verdict
 
-_ICMP, _TCP, _UDP = 1, 6, 17
 _PORTS = Struct("!HH")
 
 _GRAIN = 4
@@ -55,6 +55,7 @@ class Firewall:
         self._recorded = recorded
         self._flows: dict[Key, tuple[Connection | Passage, bool]] = {}
         self._deadlines: dict[int, set[Key]] = {}
+        self._restless: set[Connection | Passage] = set()
         self._looked_at = 0
         self._built = 0
         self._room = Room()
@@ -77,14 +78,14 @@ class Firewall:
             mark: the connection mark; it tells apart flows of equal addresses, as two clients'
                 connections to two translations of one server are once they are translated.
         """
-        if len(packet) < 20 or packet[9] != _TCP:
+        if len(packet) < 20 or packet[9] != TCP:
             return self._receive_other(packet, now, ingress, egress, mark)
         try:
             segment = Segment(packet)
         except ValueError:
             return DROP
         key = (
-            _TCP,
+            TCP,
             segment.source,
             segment.source_port,
             segment.destination,
@@ -104,18 +105,32 @@ class Firewall:
                 verdict = flow.receive(segment, from_client, now)
                 if flow.gone:
                     self._forget(key)
+                elif flow.restless:
+                    self._restless.add(flow)
                 return verdict
             if flow.closing is None:
                 flow.expire(now)
             self._forget(key)
         return self._open(segment, key, now, ingress, egress)
 
-    def expire(self, now: float) -> None:
+    def expire(self, now: float) -> tuple[bytes, ...]:
         """Let timers run: close what has been idle too long.
 
         Args:
             now: the time in seconds.
+
+        Returns:
+            packets that the firewall sends, whole IPv4 packets: bytes of its own that have not
+            arrived.
         """
+        packets: list[bytes] = []
+        for flow in [flow for flow in self._restless if flow.restless]:
+            packets += flow.resend(now)
+        self._restless = {flow for flow in self._restless if flow.restless}
+        self._close_idle(now)
+        return tuple(packets)
+
+    def _close_idle(self, now: float) -> None:
         current = int(now) // _GRAIN
         if current == self._looked_at:
             return
@@ -142,6 +157,7 @@ class Firewall:
             if from_client:
                 flow.end_of_capture(now)
         self._flows.clear()
+        self._restless.clear()
         self._deadlines.clear()
 
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
@@ -164,7 +180,7 @@ class Firewall:
         if admission.inspection is None or segment.flags & SYN:
             turned = self._admit(
                 Opening(
-                    protocol=_TCP,
+                    protocol=TCP,
                     source=opening.destination,
                     source_port=opening.destination_port,
                     destination=opening.source,
@@ -205,7 +221,7 @@ class Firewall:
             built = Passage(flow, now, self._report)
         else:
             greeting_due = bool(segment.flags & SYN) or not from_client
-            inspector = Inspector(release, greeting_due)
+            inspector = Inspector(release, greeting_due, self._recorded)
             built = Connection(flow, inspector, now, self._report, self._room, self._recorded)
         self._remember(key, built, now)
         return built
@@ -236,9 +252,9 @@ class Firewall:
         protocol = packet[9]
         source_port = destination_port = 0
         icmp_type = -1
-        if protocol == _UDP:
+        if protocol == UDP:
             source_port, destination_port = _PORTS.unpack(transport)
-        elif protocol == _ICMP:
+        elif protocol == ICMP:
             icmp_type = transport[0]
         opening = Opening(
             protocol=protocol,
@@ -257,9 +273,9 @@ class Firewall:
             return known[0].touch(now)
         admission = self._admit(opening)
         if admission.denial is not None:
-            type_and_code = transport[0] << 8 | transport[1] if protocol == _ICMP else 0
+            type_and_code = transport[0] << 8 | transport[1] if protocol == ICMP else 0
             return self._deny(opening, admission, type_and_code, now)
-        if protocol == _UDP:
+        if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
             self._remember(key, Passage(flow, now, _ignore), now)
         return FORWARD
@@ -288,7 +304,7 @@ def _begins(segment: Segment) -> bool:
 
 def _opening(segment: Segment, ingress: str, egress: str) -> Opening:
     return Opening(
-        protocol=_TCP,
+        protocol=TCP,
         source=IPv4Address(segment.source),
         source_port=segment.source_port,
         destination=IPv4Address(segment.destination),

@@ -31,6 +31,12 @@ _REASONS = {
     Closing.DROPPED: "Deny",
 }
 
+_MODERN_REASONS = {
+    **_REASONS,
+    Closing.DROPPED: "Flow closed by inspection",
+}
+"""The same from 7.0 on."""
+
 
 class Syslog:
     """Words events as one device would.
@@ -54,9 +60,13 @@ class Syslog:
             case ConnectionClosed():
                 body = self._closed(event)
             case PacketDenied():
-                body = _denied(event)
+                body = self._denied(event)
             case Inspected(kind=Kind.ADDRESS_EDITED):
                 body = _address_edited(event)
+            case Inspected(kind=Kind.CONNECTION_DROPPED):
+                body = _malicious_address(event)
+            case Inspected(kind=Kind.OPAQUE):
+                body = _tls_started(event)
             case _:
                 return None
         return f"%{self._product}-{body}"
@@ -77,9 +87,11 @@ class Syslog:
         flow = event.flow
         if event.closing is Closing.RESET:
             # I and O tell which side reset: the inner, more secure one or the outer.
-            reason = "Reset-O" if event.by_client == flow.inbound else "Reset-I"
+            side = "O" if event.by_client == flow.inbound else "I"
+            reason = f"TCP Reset-{side}" if self._release.modern_messages else f"Reset-{side}"
         else:
-            reason = _REASONS[event.closing]
+            reasons = _MODERN_REASONS if self._release.modern_messages else _REASONS
+            reason = reasons[event.closing]
         minutes, seconds = divmod(int(event.duration), 60)
         hours, minutes = divmod(minutes, 60)
         lasted = f"duration {hours}:{minutes:02}:{seconds:02} bytes {event.octets}"
@@ -92,6 +104,12 @@ class Syslog:
             f"6-302014: Teardown TCP connection {flow.number} "
             f"for {_named(outer)} to {_named(inner)} {lasted} {reason}"
         )
+
+    def _denied(self, event: PacketDenied) -> str:
+        body = _denied(event)
+        if event.reason is Denial.ACCESS_LIST and self._release.modern_messages:
+            return f"{body} [0x0, 0x0]"
+        return body
 
 
 def _sides(flow: Flow) -> tuple[Endpoint, Endpoint]:
@@ -119,6 +137,22 @@ def flag_names(flags: int) -> str:
         flags: the flags byte of a TCP header.
     """
     return " ".join(name for bit, name in enumerate(_FLAGS) if flags >> bit & 1)
+
+
+def _malicious_address(event: Inspected) -> str:
+    client, server = event.flow.client, event.flow.server
+    return (
+        "2-108003: Terminating ESMTP/SMTP connection; malicious pattern detected in the mail "
+        f"address from {_named(client)} to {_named(server)}. Data:{event.detail}"
+    )
+
+
+def _tls_started(event: Inspected) -> str:
+    client, server = event.flow.client, event.flow.server
+    return (
+        f"6-108007: TLS started on ESMTP session between client {_named(client)} "
+        f"and server {_named(server)}"
+    )
 
 
 def _denied(event: PacketDenied) -> str:

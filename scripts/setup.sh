@@ -14,6 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 RUN=(iproute2 iptables libnetfilter-queue1 procps)
 BUILD=(gcc libc6-dev libnetfilter-queue-dev) # NetfilterQueue comes as source only
 TEST=(postfix swaks tshark)
+UNPACKED=(exim4-daemon-light sendmail-bin) # for one test; to install them is to remove postfix
 OFFERED=(vagrant vagrant-libvirt) # for one test; not every Debian or Ubuntu has them
 
 POLICY=/usr/sbin/policy-rc.d
@@ -113,6 +114,35 @@ apt_install() {
     fi
     allow_services
     trap - EXIT
+}
+
+# Unpacks those of UNPACKED that apt can fetch in .venv/unpacked, with what they need.
+unpack_servers() {
+    local name folder archives package
+    for name in "${UNPACKED[@]}"; do
+        folder=.venv/unpacked/$name
+        if [ -d "$folder" ]; then
+            continue
+        fi
+        archives=$(mktemp -d)
+        mkdir -p .venv/unpacked "$archives/partial" "$archives/root"
+        if [ "$(id -u)" -eq 0 ] && apt-get -qq update &&
+            apt-get -qq -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root \
+                -o Dir::Cache::archives="$archives" \
+                install --download-only --no-install-recommends "$name" &&
+            compgen -G "$archives/*.deb" >/dev/null; then
+            say "unpacking $name in $folder"
+            for package in "$archives"/*.deb; do
+                dpkg-deb -x "$package" "$archives/root"
+            done
+            # A program with these bits does not find the libraries that came with it.
+            chmod -R ug-s "$archives/root"
+            mv "$archives/root" "$folder"
+        else
+            say "no $name: apt cannot fetch it, and the test that needs it will say so"
+        fi
+        rm -rf "$archives"
+    done
 }
 
 # Installs those of the packages that are missing; of OFFERED, those that can be.
@@ -237,6 +267,9 @@ set_up() {
         choose_python
         ensure_packages "${packages[@]}" "${BUILD[@]}" "${python_packages[@]}"
         install_package "$install"
+    fi
+    if [ "$1" = test ]; then
+        unpack_servers
     fi
     for stage in "${stages[@]}"; do
         fingerprint >".venv/.setup-$stage"

@@ -71,20 +71,18 @@ def accepted(words: str, help: str) -> Command:
     return Command(words, help, _pass, ANYTHING, _pass, state=State.NO_EFFECT)
 
 
-def unimplemented(words: str, help: str, gap: str, undo: bool = False) -> Command:
+def unimplemented(words: str, help: str, gap: str) -> Command:
     """A command that changes what the firewall does, and does not yet here.
+
+    Its `no` form asks for nothing more than what is the case, and draws no warning.
 
     Args:
         words: its keywords.
         help: what it does on a device.
         gap: what does not happen here, one clause.
-        undo: whether its `no` form is not implemented either; otherwise `no` asks for nothing
-            more than what is the case, and draws no warning.
     """
 
     def warn(draft: Draft, arguments: Arguments) -> None:
         draft.missing.setdefault(words, (gap, []))[1].append(arguments.place)
 
-    return Command(
-        words, help, warn, ANYTHING, warn if undo else _pass, state=State.NOT_IMPLEMENTED, gap=gap
-    )
+    return Command(words, help, warn, ANYTHING, _pass, state=State.NOT_IMPLEMENTED, gap=gap)

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TypeAlias
 
-from appliance.config.model import AccessGroup, Name, Route, Rule, Static, Version
+from appliance.config.model import (
+    DEFAULT_FACILITY,
+    AccessGroup,
+    LogHost,
+    Name,
+    Route,
+    Rule,
+    Static,
+    Version,
+)
 from appliance.errors import Finding, Place, Severity
 
 DEFAULT_SMTP_PORTS = ((25, 25),)
@@ -73,6 +83,29 @@ class StaticEntry:
     mapped_use: Use
 
 
+class DeviceId(Enum):
+    """What `logging device-id` names the firewall by."""
+
+    HOSTNAME = "hostname"
+    ADDRESS = "ipaddress"
+    TEXT = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class LogHostEntry:
+    """A `logging host`.
+
+    Args:
+        host: the server; None where it is to be reached by what is not implemented.
+        interface: the interface it names, None for none.
+        place: where it stands.
+    """
+
+    host: LogHost | None
+    interface: Use | None
+    place: Place
+
+
 @dataclass(slots=True)
 class Draft:
     """All that the commands read so far have said; handlers change it, `freeze` ends it.
@@ -94,9 +127,16 @@ class Draft:
     access_groups: dict[str, tuple[AccessGroup, Use, Use]] = field(default_factory=dict)
     conduits: list[Entry] = field(default_factory=list)
     smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
+    mail_hosts: list[IPv4Address] = field(default_factory=list)
     routes: list[tuple[Route, Use]] = field(default_factory=list)
     logging_on: bool = False
     logging_levels: dict[str, int] = field(default_factory=dict)
+    log_hosts: dict[IPv4Address, LogHostEntry] = field(default_factory=dict)
+    log_facility: int = DEFAULT_FACILITY
+    log_timestamp: bool = False
+    log_device_id: tuple[DeviceId, Use] | None = None
+    log_disabled: set[int] = field(default_factory=set)
+    log_severities: dict[int, int] = field(default_factory=dict)
     missing: dict[str, tuple[str, list[Place]]] = field(default_factory=dict)
     refused: set[tuple[str | None, str]] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from appliance.config.draft import Draft, Entry, Use
+from appliance.config.draft import DeviceId, Draft, Entry, Use
 from appliance.config.model import (
     AccessList,
     Configuration,
@@ -48,8 +48,9 @@ def freeze(draft: Draft) -> Configuration:
         access_groups=tuple(group for group, _, _ in draft.access_groups.values()),
         conduits=_rules(draft, draft.conduits),
         smtp_ports=draft.smtp_ports,
+        mail_hosts=tuple(draft.mail_hosts),
         routes=tuple(route for route, _ in draft.routes),
-        logging=Logging(draft.logging_on, tuple(draft.logging_levels.items())),
+        logging=_logging(draft),
     )
 
 
@@ -150,6 +151,41 @@ def _rules(draft: Draft, entries: list[Entry]) -> tuple[Rule, ...]:
                 rule.place, f"the same as line {first.place.line}", "the second one changes nothing"
             )
     return tuple(rules)
+
+
+def _logging(draft: Draft) -> Logging:
+    for entry in draft.log_hosts.values():
+        if entry.interface:
+            _check_interface(draft, entry.interface)
+        if entry.host and "trap" not in draft.logging_levels:
+            draft.warn(
+                entry.place,
+                "no message is sent to it without `logging trap`",
+                "write `logging trap LEVEL`, or leave the line out",
+            )
+    return Logging(
+        on=draft.logging_on,
+        levels=tuple(draft.logging_levels.items()),
+        hosts=tuple(entry.host for entry in draft.log_hosts.values() if entry.host),
+        facility=draft.log_facility,
+        timestamp=draft.log_timestamp,
+        device_id=_device_id(draft),
+        disabled=tuple(sorted(draft.log_disabled)),
+        severities=tuple(sorted(draft.log_severities.items())),
+    )
+
+
+def _device_id(draft: Draft) -> str:
+    match draft.log_device_id:
+        case None:
+            return ""
+        case DeviceId.HOSTNAME, _:
+            return draft.hostname
+        case DeviceId.ADDRESS, use:
+            own = _own_network(draft, use)
+            return str(own.network_address) if own else ""
+        case _, use:
+            return use.name
 
 
 def _statics(draft: Draft) -> tuple[Static, ...]:

@@ -9,6 +9,7 @@ from appliance.config.draft import Draft
 from appliance.config.grammar import Argument, Arguments
 from appliance.config.kinds import Word
 from appliance.config.model import Version
+from appliance.smtp.release import RELEASES, find
 
 _NUMBER = Word(
     "X.Y(Z)", "a release number", r"[0-9]+\.[0-9]+(\([0-9.]+\)[0-9]*)?", "such as 6.3(5)"
@@ -17,11 +18,22 @@ _HOSTNAME = Word(
     "NAME", "a host name", r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", "letters, digits and -"
 )
 
+_BEFORE_FIXUP = tuple(row for row in RELEASES.values() if row.configured_by == "mailhost")
+
 
 def _version(product: str) -> Command:
     def enter(draft: Draft, arguments: Arguments) -> None:
         number = arguments.need("number", str)
         draft.version = Version(product, number)
+        if find(number) is None:
+            draft.warn(
+                arguments.where("number"),
+                f"{number} is no release that can be imitated",
+                "one must be chosen in the box file or with --release; "
+                "`pixguard releases` lists them",
+            )
+        elif find(number) in _BEFORE_FIXUP:
+            draft.smtp_ports = ()  # only what `mailhost` names is inspected
         if int(re.split(r"[.(]", number)[0]) >= 7:
             draft.warn(
                 arguments.where("number"),

@@ -55,7 +55,6 @@ _UNIMPLEMENTED = {
     "ip local": ("addresses for VPN clients", "no address is given out"),
     "ip verify": ("drop packets from where they cannot come", "they are not dropped by it"),
     "isakmp": ("IPsec", _TUNNEL),
-    "mailhost": ("a mail server behind Mailguard", "write `static`, `conduit` and `fixup`"),
     "map": ("IPsec", _TUNNEL),
     "multicast": ("multicast", "no multicast is forwarded"),
     "service": ("resets for what is denied", "what is denied is dropped without a reset"),

@@ -177,18 +177,49 @@ class Route:
     place: Place = field(compare=False)
 
 
+DEFAULT_FACILITY = 20
+"""Of syslog messages: local4."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHost:
+    """`logging host [INTERFACE] ADDRESS [udp/PORT] [format emblem]`: a syslog server.
+
+    Args:
+        address: its address.
+        port: the UDP port that it listens to.
+        emblem: whether it gets messages in EMBLEM format.
+    """
+
+    address: IPv4Address
+    port: int
+    emblem: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Logging:
-    """`logging on` and the levels of its destinations.
+    """`logging`: which messages are logged, where to, and what stands before them.
 
     Args:
         on: whether anything is logged.
         levels: the most verbose severity (0 to 7) that each destination takes, by the
             destination's keyword (console, monitor, buffered, trap, history); absent means none.
+        hosts: the syslog servers, which get what `trap` takes.
+        facility: syslog facility of what they get, 16 to 23.
+        timestamp: whether they get the time.
+        device_id: the name in what they get, "" for none.
+        disabled: numbers of messages that are not logged.
+        severities: pairs of a message's number and the severity that it has instead of its own.
     """
 
     on: bool
     levels: tuple[tuple[str, int], ...]
+    hosts: tuple[LogHost, ...] = ()
+    facility: int = DEFAULT_FACILITY
+    timestamp: bool = False
+    device_id: str = ""
+    disabled: tuple[int, ...] = ()
+    severities: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +237,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that a rule file says."""
+    """All that a rule file says.
+
+    `smtp_ports` are inspected whatever the host, `mail_hosts` (real addresses, from `mailhost`) on
+    port 25.
+    """
 
     hostname: str
     version: Version | None
@@ -218,5 +253,6 @@ class Configuration:
     access_groups: tuple[AccessGroup, ...]
     conduits: tuple[Rule, ...]
     smtp_ports: tuple[tuple[int, int], ...]
+    mail_hosts: tuple[IPv4Address, ...]
     routes: tuple[Route, ...]
     logging: Logging

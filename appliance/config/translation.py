@@ -1,4 +1,4 @@
-"""Translations: `static`."""
+"""Translations: `static`, and `mailhost`, which is one with a permit and inspection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.command import Command, unimplemented
-from appliance.config.draft import Claim, Draft, StaticEntry, Use
+from appliance.config.draft import Claim, Draft, Entry, StaticEntry, Use
 from appliance.config.grammar import (
     ANYTHING,
     Argument,
@@ -19,10 +19,11 @@ from appliance.config.grammar import (
 )
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
-from appliance.config.model import Static
-from appliance.protocol import TCP, UDP
+from appliance.config.model import ANY, Operator, Ports, Rule, Static
+from appliance.protocol import SMTP, TCP, UDP
 
 _LIMIT = 65535
+_SMTP = Ports(Operator.EQ, SMTP, SMTP)
 
 
 def _pair(draft: Draft, arguments: Arguments) -> tuple[Use, Use]:
@@ -145,6 +146,28 @@ def _undo_static(draft: Draft, arguments: Arguments) -> None:
         raise arguments.refusal("", "there is no such static", "remove what is defined above")
 
 
+def _permit(entry: StaticEntry) -> Entry:
+    """The conduit that a `mailhost` is besides."""
+    mapped = entry.static.mapped or IPv4Network(0)
+    return Entry(Rule(True, TCP, ANY, None, mapped, _SMTP, None, entry.static.place))
+
+
+def _enter_mailhost(draft: Draft, arguments: Arguments) -> None:
+    _enter_static(draft, arguments)
+    entry = _static(draft, arguments)
+    draft.conduits.append(_permit(entry))
+    draft.mail_hosts.append(arguments.need("real", IPv4Address))
+
+
+def _undo_mailhost(draft: Draft, arguments: Arguments) -> None:
+    real = arguments.need("real", IPv4Address)
+    if real not in draft.mail_hosts:
+        raise arguments.refusal("", "there is no such mailhost", "remove what is defined above")
+    _undo_static(draft, arguments)
+    draft.conduits.remove(_permit(_static(draft, arguments)))
+    draft.mail_hosts.remove(real)
+
+
 def _mapped() -> OneOf:
     return OneOf(Keyword("interface", "interface"), Argument("mapped", ADDRESS))
 
@@ -187,6 +210,23 @@ COMMANDS = (
             OneOf(_port_form("tcp", TCP), _port_form("udp", UDP), Sequence(_mapped(), _real())),
         ),
         _undo_static,
+    ),
+    Command(
+        "mailhost",
+        "translate a mail server, permit mail to it and inspect it (4.0 and 4.1)",
+        _enter_mailhost,
+        Sequence(
+            Options(Argument("pair", InterfacePair())),
+            Argument("mapped", ADDRESS),
+            Argument("real", ADDRESS),
+            Options(
+                Sequence(
+                    Argument("max_connections", Integer(0, _LIMIT, "MAX_CONNECTIONS")),
+                    Options(Argument("embryonic_limit", Integer(0, _LIMIT, "EMBRYONIC_LIMIT"))),
+                ),
+            ),
+        ),
+        _undo_mailhost,
     ),
     unimplemented("nat", "translate inside addresses", "nothing is translated by it"),
     unimplemented("global", "addresses to translate to", "nothing is translated to them"),

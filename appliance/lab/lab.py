@@ -61,6 +61,9 @@ class Lab:
         prefix: what the names of namespaces begin with; one lab of a prefix at a time.
         server: the command of another mail server than the lab's own, for 10.1.1.5 port 25.
         keep: whether all of it is left standing at the end of the block.
+        release: what the appliance imitates whatever the rule file says; a change of the attribute
+            holds from `start_appliance` on.
+        bugs: names of faults of old releases that it imitates, too.
     """
 
     def __init__(
@@ -69,11 +72,15 @@ class Lab:
         prefix: str = "pixguard",
         server: Sequence[str] = (),
         keep: bool = False,
+        release: str | None = None,
+        bugs: Sequence[str] = (),
     ) -> None:
         self._rules = rules.absolute()
         self.own_server = not server
         self._server_command = tuple(server)
         self._keep = keep
+        self.release = release
+        self._bugs = tuple(bugs)
         self._topology = Topology(prefix)
         self._taps: list[Tap] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -173,7 +180,12 @@ class Lab:
         state.mkdir(exist_ok=True)
         # Every JSON text is a YAML text.
         interfaces = {each: each for each in INTERFACES}
-        box_file.write_text(json.dumps({"interfaces": interfaces, "state": str(state)}))
+        box: dict[str, Any] = {"interfaces": interfaces, "state": str(state)}
+        if self.release:
+            box["release"] = self.release
+        if self._bugs:
+            box["bugs"] = self._bugs
+        box_file.write_text(json.dumps(box))
         self.box = load_box(box_file)
         notify = self.directory / "notify"
         notify.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from appliance.live.notify import notify
 from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
 from appliance.live.state import alone, counters_file, journal_file
 from appliance.live.supervisor import Supervisor
+from appliance.smtp.release import ANSWERS
 
 
 def run_appliance(config: Path, box: Path) -> int:
@@ -39,7 +40,7 @@ def run_appliance(config: Path, box: Path) -> int:
         click.echo(finding, err=True)
     require_capabilities(*SUPERVISOR)
     find_user(machine.user)
-    log = Log(machine.log)
+    log = Log(machine.log, machine.json_log)
     try:
         with alone(machine.state):
             Appliance(config, configuration, machine, log).run()
@@ -105,7 +106,9 @@ class Appliance:
         self._changes.apply(wanted)
 
     def _wanted(self, configuration: Configuration) -> tuple[Setting, ...]:
-        return wanted_settings(configuration, self._box, liberal=False)
+        # Where lines are left out and put in, connection tracking sees other numbers than the ends.
+        answers = self._box.inspect_as(configuration.version).blocked in ANSWERS
+        return wanted_settings(configuration, self._box, liberal=answers)
 
     def _summary(self) -> str:
         interfaces = ", ".join(f"{name} is {linux}" for name, linux in self._box.interfaces)
@@ -113,8 +116,10 @@ class Appliance:
             f"{low}" if low == high else f"{low}-{high}"
             for low, high in self._configuration.smtp_ports
         )
-        mail = f"mail on port {ports} is inspected as release {self._release.name}"
-        return f"{interfaces}; {mail if ports else 'mail is not inspected'}"
+        where = [f"on port {ports}"] if ports else []
+        where += [f"to {host}" for host in self._configuration.mail_hosts]
+        mail = f"mail {' and '.join(where)} is inspected as release {self._release.name}"
+        return f"{interfaces}; {mail if where else 'mail is not inspected'}"
 
     def _reload(self) -> None:
         """Read the rule file again; if it is bad, what was in force stays in force."""

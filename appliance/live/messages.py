@@ -18,6 +18,7 @@ from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
 from appliance.live.counters import Counters
+from appliance.live.record import Record
 
 MAX_MESSAGE = 64 << 20
 """Bytes; a configuration with 100,000 access list lines is half of it."""
@@ -80,6 +81,19 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """From a worker: an event, for the log in JSON.
+
+    Args:
+        fields: the event.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    fields: Record
+    kind: Literal["recorded"] = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """From a worker: what it has done since it began."""
 
@@ -96,7 +110,7 @@ class Stop:
     kind: Literal["stop"] = "stop"
 
 
-Message: TypeAlias = Configure | Configured | Failed | LogLine | Count | Stop
+Message: TypeAlias = Configure | Configured | Failed | LogLine | Recorded | Count | Stop
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 

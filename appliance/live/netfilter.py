@@ -21,7 +21,7 @@ from appliance.live.command import run
 from appliance.live.table import Chain, Table
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
-from appliance.protocol import ICMP, TCP, UDP
+from appliance.protocol import ICMP, SMTP, TCP, UDP
 
 _DROP = "-j DROP"
 _CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
@@ -179,6 +179,10 @@ class _Compiler:
         inspected = tuple(
             f"-p tcp -m tcp --dport {low}:{high} -j PIXGUARD-WORKER"
             for low, high in self._configuration.smtp_ports
+        )
+        inspected += tuple(
+            f"-p tcp -d {host} -m tcp --dport {SMTP} -j PIXGUARD-WORKER"
+            for host in self._configuration.mail_hosts
         )
         mark = f"-j CONNMARK --set-xmark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
         return Chain("PIXGUARD-PERMIT", (mark, *inspected, "-j ACCEPT"))

@@ -27,6 +27,7 @@ from appliance.live.messages import (
     Failed,
     LogLine,
     Message,
+    Recorded,
     Stop,
 )
 from appliance.live.state import write
@@ -124,6 +125,7 @@ class Supervisor:
         self._box = box
         self._configuration = configuration
         self._log = log
+        log.configure(configuration.logging)
         self._counters_file = counters
         self._workers = [WorkerProcess(box.queue + number) for number in range(box.workers)]
         self._selector = selectors.DefaultSelector()
@@ -171,6 +173,7 @@ class Supervisor:
             PixguardError: one of them does not take it.
         """
         self._configuration = configuration
+        self._log.configure(configuration.logging)
         alive = [worker for worker in self._workers if worker.process]
         for worker in alive:
             self._send_configuration(worker)
@@ -238,6 +241,7 @@ class Supervisor:
                     }
                     for worker in self._workers
                 ],
+                "syslog": asdict(self._log.datagrams),
                 "queues": [asdict(each) for each in read_queues() if each.number in numbers],
             },
             indent=1,
@@ -298,7 +302,9 @@ class Supervisor:
             case Configured():
                 worker.configured = True
             case LogLine(text):
-                self._log.write(text)
+                self._log.take(text)
+            case Recorded(fields):
+                self._log.record(fields)
             case Count(counters):
                 worker.counters = counters
             case Failed(reason):

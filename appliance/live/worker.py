@@ -19,11 +19,12 @@ from appliance.admission import Admission, Opening
 from appliance.box import Box
 from appliance.config.model import Logging
 from appliance.errors import PixguardError
-from appliance.events import ConnectionBuilt, ConnectionClosed, Event, Inspected, PacketDenied
+from appliance.events import Event
 from appliance.firewall import Firewall
 from appliance.live import connmark
 from appliance.live.admission import LiveAdmission
 from appliance.live.counters import Counters
+from appliance.live.framing import Message, is_logged
 from appliance.live.messages import (
     Channel,
     Configure,
@@ -31,10 +32,12 @@ from appliance.live.messages import (
     Count,
     Failed,
     LogLine,
+    Recorded,
     Stop,
 )
 from appliance.live.privileges import become, end_with
 from appliance.live.queue import PacketQueue
+from appliance.live.record import kind, record
 from appliance.live.sender import Sender
 from appliance.syslog import Syslog
 from appliance.verdict import DROP
@@ -47,12 +50,6 @@ COUNT_EVERY = 0.25
 
 SIGN_OF_LIFE_EVERY = 2.0
 """Seconds between two reports of the counters, if they have not."""
-
-_KINDS = {
-    ConnectionBuilt: "connection-built",
-    ConnectionClosed: "connection-closed",
-    PacketDenied: "packet-denied",
-}
 
 
 class Worker:
@@ -75,7 +72,8 @@ class Worker:
         self._firewall = Firewall(self._admit, self._report)
         self._admission: LiveAdmission
         self._mark = 0  # of the packet being judged
-        self._log_level = -1
+        self._logging: Logging
+        self._records = box.json_log is not None
         self._syslog: Syslog
         self._counters = Counters()
         self._counted = Counters()
@@ -93,7 +91,7 @@ class Worker:
         self._admission = LiveAdmission(configuration, release)
         product = configuration.version.product if configuration.version else "PIX"
         self._syslog = Syslog(product, release)
-        self._log_level = log_level(configuration.logging)
+        self._logging = configuration.logging
         self._names = {0: ""}  # an interface may have come again under another number
         self._channel.send(Configured())
 
@@ -164,7 +162,7 @@ class Worker:
 
     def _expire(self, now: float) -> None:
         try:
-            packets = self._firewall.expire(now) or ()  # type: ignore[func-returns-value]
+            packets = self._firewall.expire(now)
         except Exception:
             self._fault()
         else:
@@ -201,14 +199,21 @@ class Worker:
         return self._admission.admit(opening, connmark.translation(self._mark))
 
     def _report(self, event: Event) -> None:
-        kind = event.kind.value if isinstance(event, Inspected) else _KINDS[type(event)]
-        self._counters.count_event(kind)
+        self._counters.count_event(kind(event))
         text = self._syslog.message(event)
-        if text is not None and severity(text) <= self._log_level:
-            self._say(text)
+        message = Message.parse(text) if text is not None else None
+        if message is not None:
+            message = message.under(self._logging)
+            if is_logged(message, self._logging):
+                self._say(str(message))
+        if self._records:
+            self._tell(Recorded(record(event, message)))
 
     def _say(self, text: str) -> None:
-        if not self._channel.send(LogLine(text)):
+        self._tell(LogLine(text))
+
+    def _tell(self, what: LogLine | Recorded) -> None:
+        if not self._channel.send(what):
             self._counters.lost_lines += 1
 
     def _count(self) -> None:
@@ -218,29 +223,6 @@ class Worker:
         if due and self._channel.send(Count(current)):
             self._counted = current
             self._sign_of_life = now + SIGN_OF_LIFE_EVERY
-
-
-def log_level(logging: Logging) -> int:
-    """The most verbose severity that any of the rule file's log destinations takes.
-
-    The box's log stands for all of them.
-
-    Args:
-        logging: the rule file's logging commands.
-
-    Returns:
-        0 to 7; -1 if nothing is to be logged.
-    """
-    return max((level for _, level in logging.levels), default=-1) if logging.on else -1
-
-
-def severity(message: str) -> int:
-    """The severity of a message, the digit in `%PIX-6-302013: ...`.
-
-    Args:
-        message: the message.
-    """
-    return int(message.split("-", 2)[1])
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TCP = 6
+from appliance.protocol import TCP
 
 
 def ones_complement(data: bytes | bytearray) -> int:

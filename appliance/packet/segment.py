@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from struct import Struct
 
-from appliance.packet.checksum import TCP, header_checksum, tcp_checksum
+from appliance.packet.checksum import header_checksum, tcp_checksum
+from appliance.protocol import TCP
 
 FIN = 0x01
 SYN = 0x02
@@ -15,13 +17,17 @@ URG = 0x20
 
 _IPV4 = Struct("!BxHxxHxBxxII")  # version/length, total, fragment, protocol, addresses
 _TCP = Struct("!HHIIBBH")  # ports, sequence, acknowledgement, offset, flags, window
+_HEADERS = Struct("!BBHHHBBHIIHHIIBBHHH")  # both, whole
 _WORD = Struct("!H")
 _LONG = Struct("!I")
+_BLOCK = Struct("!II")
 
 _END_OF_OPTIONS = 0
 _NO_OPERATION = 1
 _WINDOW_SCALE = 3
+_SACK = 5
 _TIMESTAMPS = 8
+_TIME_TO_LIVE = 64
 _FAST_OPEN = (34, 254)  # RFC 7413; 254 is its experimental number
 
 
@@ -136,47 +142,151 @@ class Segment:
         at = self.timestamp_at()
         return None if at is None else int(_LONG.unpack_from(self.packet, at)[0])
 
+    def sack_blocks(self) -> list[tuple[int, int, int]]:
+        """The SACK blocks (RFC 2018) as (where one stands, its left and its right edge)."""
+        found = []
+        for kind, at, length in self.options():
+            if kind == _SACK:
+                for block in range(at + 2, at + length - 7, 8):
+                    left, right = _BLOCK.unpack_from(self.packet, block)
+                    found.append((block, left, right))
+        return found
 
-def edit(
-    segment: Segment,
-    payload: bytes | None = None,
-    *,
-    sequence: int | None = None,
-    acknowledgement: int | None = None,
-    flags: int | None = None,
-    timestamp: int | None = None,
-    fast_open: bool = True,
-) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to change in the header of a segment; None leaves a field as it is.
+
+    Args:
+        sequence: sequence number.
+        acknowledgement: acknowledgement number.
+        flags: flags byte; without URG the urgent pointer is zeroed too.
+        window: window field, unscaled.
+        timestamp: timestamp value, where the segment has the option.
+        sack: SACK blocks as (where one stands, its left and its right edge), in place of those
+            that stand there; an empty tuple takes the option away.
+        fast_open: False overwrites a fast-open option with padding.
+    """
+
+    sequence: int | None = None
+    acknowledgement: int | None = None
+    flags: int | None = None
+    window: int | None = None
+    timestamp: int | None = None
+    sack: tuple[tuple[int, int, int], ...] | None = None
+    fast_open: bool = True
+
+
+NO_CHANGES = Changes()
+
+
+def edit(segment: Segment, payload: bytes | None = None, changes: Changes = NO_CHANGES) -> bytes:
     """The segment's packet with some of it changed, and right checksums.
 
     Args:
         segment: the segment as it came.
         payload: bytes to carry in place of its own.
-        sequence: sequence number to put in.
-        acknowledgement: acknowledgement number to put in.
-        flags: flags byte to put in; without URG the urgent pointer is zeroed too.
-        timestamp: timestamp value to put in, where the segment has the option.
-        fast_open: False overwrites a fast-open option with padding.
+        changes: what to change in its header.
     """
     packet = bytearray(segment.packet[: segment.payload_at])
     packet += segment.packet[segment.payload_at : segment.end] if payload is None else payload
     at = segment.header_length
-    if sequence is not None:
-        _LONG.pack_into(packet, at + 4, sequence)
-    if acknowledgement is not None:
-        _LONG.pack_into(packet, at + 8, acknowledgement)
-    if flags is not None:
-        packet[at + 13] = flags
-        if not flags & URG:
+    if changes.sequence is not None:
+        _LONG.pack_into(packet, at + 4, changes.sequence)
+    if changes.acknowledgement is not None:
+        _LONG.pack_into(packet, at + 8, changes.acknowledgement)
+    if changes.flags is not None:
+        packet[at + 13] = changes.flags
+        if not changes.flags & URG:
             _WORD.pack_into(packet, at + 18, 0)
-    if timestamp is not None and (stamp_at := segment.timestamp_at()) is not None:
-        _LONG.pack_into(packet, stamp_at, timestamp)
-    if not fast_open:
-        for kind, option_at, length in segment.options():
-            if kind in _FAST_OPEN:
-                packet[option_at : option_at + length] = bytes((_NO_OPERATION,)) * length
+    if changes.window is not None:
+        _WORD.pack_into(packet, at + 14, changes.window)
+    if changes.timestamp is not None and (stamp_at := segment.timestamp_at()) is not None:
+        _LONG.pack_into(packet, stamp_at, changes.timestamp)
+    if changes.sack is not None:
+        _put_sack(packet, segment, changes.sack)
+    if not changes.fast_open:
+        _pad(packet, segment, _FAST_OPEN)
     if len(packet) != segment.end:
         _WORD.pack_into(packet, 2, len(packet))
         _WORD.pack_into(packet, 10, header_checksum(packet, at))
     _WORD.pack_into(packet, at + 16, tcp_checksum(packet, at, len(packet)))
+    return bytes(packet)
+
+
+def _put_sack(
+    packet: bytearray, segment: Segment, blocks: tuple[tuple[int, int, int], ...]
+) -> None:
+    if not blocks:
+        _pad(packet, segment, (_SACK,))
+    for block, left, right in blocks:
+        _BLOCK.pack_into(packet, block, left, right)
+
+
+def _pad(packet: bytearray, segment: Segment, kinds: tuple[int, ...]) -> None:
+    """Overwrite options, so that nothing moves."""
+    for kind, at, length in segment.options():
+        if kind in kinds:
+            packet[at : at + length] = bytes((_NO_OPERATION,)) * length
+
+
+def compose(
+    model: Segment,
+    turned: bool,
+    sequence: int,
+    acknowledgement: int,
+    flags: int,
+    window: int = 0,
+    payload: bytes = b"",
+) -> bytes:
+    """A packet of the firewall's own, as one of the two ends would send it.
+
+    Args:
+        model: a segment of the connection; the packet carries timestamps if it does.
+        turned: whether the packet goes the other way than the model.
+        sequence: sequence number.
+        acknowledgement: acknowledgement number.
+        flags: flags byte.
+        window: window field, unscaled.
+        payload: bytes to carry.
+    """
+    source, destination = model.source, model.destination
+    ports = (model.source_port, model.destination_port)
+    options = b""
+    stamp_at = model.timestamp_at()
+    if stamp_at is not None:
+        value, echo = _BLOCK.unpack_from(model.packet, stamp_at)
+        # Turned, the echo is the latest value of the other end, and the value is what to echo.
+        options = b"\1\1\x08\x0a" + (
+            _BLOCK.pack(echo, value) if turned else _BLOCK.pack(value, echo)
+        )
+    if turned:
+        source, destination = destination, source
+        ports = (ports[1], ports[0])
+    length = 40 + len(options) + len(payload)
+    packet = bytearray(
+        _HEADERS.pack(
+            0x45,
+            0,
+            length,
+            0,
+            0x4000,  # not to be fragmented
+            _TIME_TO_LIVE,
+            TCP,
+            0,
+            source,
+            destination,
+            *ports,
+            sequence,
+            acknowledgement,
+            (20 + len(options)) << 2,
+            flags,
+            window,
+            0,
+            0,
+        )
+    )
+    packet += options + payload
+    _WORD.pack_into(packet, 10, header_checksum(packet, 20))
+    _WORD.pack_into(packet, 36, tcp_checksum(packet, 20, length))
     return bytes(packet)

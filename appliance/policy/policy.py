@@ -18,7 +18,7 @@ from appliance.events import Denial, Endpoint
 from appliance.policy.access_list import first_match
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
-from appliance.protocol import ICMP, TCP, UDP
+from appliance.protocol import ICMP, SMTP, TCP, UDP
 from appliance.smtp.release import Release
 
 _NO_PERMIT = {
@@ -102,6 +102,7 @@ class Policy:
         }
         self._conduits: tuple[Rule, ...] = configuration.conduits
         self._smtp_ports = configuration.smtp_ports
+        self._mail_hosts = configuration.mail_hosts
 
     def admit(self, opening: Opening) -> Admission:
         """Judge the first packet of a flow.
@@ -268,8 +269,9 @@ class Policy:
         if path.destination:
             real, port = path.destination.to_real(packet.destination, packet.destination_port)
             server = replace(server, address=real, port=port)
-        inspected = packet.protocol == TCP and any(
-            low <= server.port <= high for low, high in self._smtp_ports
+        inspected = packet.protocol == TCP and (
+            any(low <= server.port <= high for low, high in self._smtp_ports)
+            or (server.port == SMTP and server.address in self._mail_hosts)
         )
         return Admission(
             client,

@@ -130,7 +130,7 @@ class Passage:
     def _pass(self, came: Arrival, fragments: tuple[bytes, ...], whole: bytes) -> None:
         if self._now >= self._expired + EXPIRY:
             self._expired = self._now
-            due = self._firewall.expire(self._now) or ()  # type: ignore[func-returns-value]
+            due = self._firewall.expire(self._now)
             self._send(due, came)
         self._remember(came, whole)
         segment = read_segment(whole)

@@ -1,7 +1,6 @@
-"""Addresses in MAIL and RCPT, without the characters that a shell or a mailer might obey.
+"""Addresses in MAIL and RCPT: the characters in them that a shell or a mailer might obey.
 
-`|` becomes a blank; `<` may stand once, where the path begins, and `>` once, where it ends; any
-other becomes a blank. Lengths stay.
+`|` may not stand in one; `<` may stand once, where the path begins, and `>` once, where it ends.
 """
 
 from __future__ import annotations
@@ -9,9 +8,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-SPECIAL = re.compile(rb"[|<>]")
-
-_PIPE, _OPEN, _CLOSE, _BLANK = b"|<> "
+_SPECIAL = re.compile(rb"[|<>]")
+_OPEN, _CLOSE, _BLANK = b"<> "
 
 
 class Path(Enum):
@@ -22,25 +20,39 @@ class Path(Enum):
     AFTER = 2
 
 
-def replace(data: bytearray, start: int, end: int, path: Path) -> Path:
-    """Blank what may not stand in an address.
+def strays(data: bytes | bytearray, start: int, end: int, path: Path) -> tuple[list[int], Path]:
+    """Find what may not stand in an address.
 
     Args:
-        data: where the bytes are; edited in place.
+        data: where the bytes are.
         start: first of them.
         end: behind the last of them.
         path: what has been seen of this address before them.
 
     Returns:
-        what has been seen of it with them.
+        where they are in the data, and what has been seen of the address with these bytes.
     """
-    for found in SPECIAL.finditer(data, start, end):
-        at = found.start()
-        byte = data[at]
+    found = []
+    for match in _SPECIAL.finditer(data, start, end):
+        byte = data[match.start()]
         if byte == _OPEN and path is Path.BEFORE:
             path = Path.WITHIN
         elif byte == _CLOSE and path is Path.WITHIN:
             path = Path.AFTER
         else:
-            data[at] = _BLANK
-    return path
+            found.append(match.start())
+    return found, path
+
+
+def blanked(argument: bytes) -> bytes:
+    """An argument of MAIL or RCPT with blanks in place of what may not stand in it."""
+    out = bytearray(argument)
+    for at in strays(argument, 0, len(argument), Path.BEFORE)[0]:
+        out[at] = _BLANK
+    return bytes(out)
+
+
+def shown(argument: bytes) -> str:
+    """The address in an argument, ` FROM:<a@b>`, as log lines name it: Latin-1, unescaped."""
+    _, colon, text = argument.partition(b":")
+    return (text if colon else argument).strip().decode("latin-1")

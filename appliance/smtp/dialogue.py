@@ -9,15 +9,28 @@ class Phase(Enum):
     """What the client's bytes are."""
 
     COMMAND = "command"
-    DATA = "data"
+    MAIL = "mail"
+    CREDENTIALS = "credentials"
+    """One line that answers a 334 (RFC 4954)."""
+    OPAQUE = "opaque"
+    """Neither side's bytes are read any more: TLS."""
 
 
 class Due(Enum):
-    """A reply that the server owes, by what it answers; the value is its byte in the queue."""
+    """A reply that is to come, by what it answers; the value is its byte in the queue."""
 
+    GREETING = ord("g")
     COMMAND = ord("c")
     """A command, an empty line, or the end of a mail."""
     DATA = ord("d")
+    EHLO = ord("e")
+    AUTH = ord("a")
+    """AUTH, or a line that answers a 334."""
+    STARTTLS = ord("s")
+    LOCAL = ord("l")
+    """A line that the firewall answers itself, in its turn."""
+    LEFT_OUT = ord("o")
+    """The reply that a capture has to a line that the firewall answers itself this time."""
 
 
 DUE = 64 * 1024
@@ -30,15 +43,21 @@ class Dialogue:
     Replies are matched to commands in order, so that pipelined commands work (RFC 2920); masked
     commands and empty lines have replies too.
 
+    Args:
+        greeting_due: whether the server's first reply is its greeting.
+        believes_data: whether the client's DATA begins the mail, whatever the reply to it.
+
     Attributes:
         phase: what the client's bytes are.
     """
 
-    __slots__ = ("_due", "phase")
+    __slots__ = ("_believes_data", "_due", "phase")
 
-    def __init__(self) -> None:
+    def __init__(self, greeting_due: bool, believes_data: bool) -> None:
+        self._believes_data = believes_data
         self.phase = Phase.COMMAND
-        self._due = bytearray()  # one byte a reply: small, since there is one queue a connection
+        # One byte a reply: small, since there is one queue a connection.
+        self._due = bytearray((Due.GREETING.value,) if greeting_due else ())
 
     @property
     def overdue(self) -> bool:
@@ -46,11 +65,17 @@ class Dialogue:
         return len(self._due) > DUE
 
     def expect(self, due: Due) -> None:
-        """The server has been sent something that it will reply to."""
+        """A reply will come, after all that are due already."""
         self._due.append(due.value)
+        if due is Due.DATA and self._believes_data:
+            self.phase = Phase.MAIL
+
+    def next_is(self, due: Due) -> bool:
+        """Whether this is the reply to come next."""
+        return bool(self._due) and self._due[0] == due.value
 
     def replied(self) -> bool:
-        """The server has sent a whole reply, other than a 354.
+        """The next reply has come whole.
 
         Returns:
             whether one was due; if not, nothing changes.
@@ -60,8 +85,8 @@ class Dialogue:
         del self._due[0]
         return True
 
-    def replied_354(self) -> bool:
-        """The server has sent a 354: it belongs to the oldest DATA, and the mail begins.
+    def begin_mail(self) -> bool:
+        """The server has said 354: it belongs to the oldest DATA.
 
         What was due before that DATA is not to come any more; what was sent after it, the server
         takes as mail and will not reply to.
@@ -69,8 +94,51 @@ class Dialogue:
         Returns:
             whether a DATA was outstanding; if not, nothing changes.
         """
-        if Due.DATA.value not in self._due:
+        if self._believes_data:
+            return self.replied()
+        if not self._give_up_before(Due.DATA):
             return False
         self._due.clear()
-        self.phase = Phase.DATA
+        self.phase = Phase.MAIL
+        return True
+
+    def ask_credentials(self, at_line_start: bool) -> bool:
+        """The server has said 334: it belongs to the oldest AUTH, and the client's next line is
+        for no one else to read.
+
+        Unless the client has sent something behind the AUTH already: then that is what the server
+        takes for its answer, and it was read.
+
+        Args:
+            at_line_start: whether the client's next byte begins a line.
+
+        Returns:
+            whether an AUTH was outstanding; if not, nothing changes.
+        """
+        if not self._give_up_before(Due.AUTH):
+            return False
+        if len(self._due) == 1 and at_line_start:
+            self.phase = Phase.CREDENTIALS
+        del self._due[0]
+        if self._due:
+            self._due[0] = Due.AUTH.value  # the reply to what it takes for the answer
+        return True
+
+    def start_tls(self) -> bool:
+        """The server has said 220: if a STARTTLS is outstanding, TLS begins.
+
+        Returns:
+            whether one was outstanding; if not, nothing changes.
+        """
+        if not self._give_up_before(Due.STARTTLS):
+            return False
+        self._due.clear()
+        self.phase = Phase.OPAQUE
+        return True
+
+    def _give_up_before(self, due: Due) -> bool:
+        at = self._due.find(due.value)
+        if at < 0:
+            return False
+        del self._due[:at]
         return True

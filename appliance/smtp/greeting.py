@@ -6,18 +6,23 @@ is cut into segments.
 
 from __future__ import annotations
 
-_CR, _LF, _BLANK, _DASH, _TWO, _ZERO, _STAR = b"\r\n -20*"
+from appliance.smtp.release import Greeting
+
+_CR, _LF, _BLANK, _DASH, _TWO, _ZERO, _STAR, _UNDERSCORE = b"\r\n -20*_"
 _CODE = b"220"
+_CMAP = b"SMTP/cmap ready"
 _DIGITS = b"0123456789"
-_CODE_WITH_SEPARATOR = 4
+_TEXT_AT = 4
+"""Column of a line's text, behind the code and its separator."""
 
 
 class GreetingMask:
-    """Masks the first reply of a connection while its code is 220, as 5.1 to 6.3 do.
+    """Masks the first reply of a connection while its code is 220 (RFC 821, section 4.3).
 
-    All but `2`, `0`, CR, LF and a blank after `0` becomes `*`. The fourth byte of the first line
-    stays too, and the `-` of a later `220-`, or no client could read the reply. The greeting ends
-    with the first line whose code is not followed by `-` (RFC 821, appendix E).
+    The greeting ends with the first line whose code is not followed by `-` (RFC 821, appendix E).
+
+    Args:
+        style: what is masked.
 
     Attributes:
         done: whether the greeting has ended; bytes after its end are the next reply's.
@@ -25,13 +30,15 @@ class GreetingMask:
             passes as it is.
     """
 
-    __slots__ = ("_head", "_last", "_lines", "applies", "done")
+    __slots__ = ("_column", "_head", "_last", "_lines", "_style", "applies", "done")
 
-    def __init__(self) -> None:
+    def __init__(self, style: Greeting) -> None:
+        self._style = style
         self._head = b""  # the first bytes of the line, up to the separator after the code
+        self._column = 0
         self._last = 0  # the byte before
         self._lines = 0
-        self.applies = True
+        self.applies = style is not Greeting.UNTOUCHED
         self.done = False
 
     def mask(self, data: bytes | bytearray) -> bytes:
@@ -46,33 +53,57 @@ class GreetingMask:
         out = bytearray()
         for byte in data:
             out.append(self._masked(byte))
+            self._last = byte
             if self.done:
                 break
         return bytes(out)
 
     def _masked(self, byte: int) -> int:
-        column = len(self._head)
         if byte == _LF:
-            kept = True
             self._end_line()
-        else:
-            if column < _CODE_WITH_SEPARATOR:
-                self._head += bytes((byte,))
+            return byte
+        column = self._column
+        self._column += 1
+        if column < _TEXT_AT:
+            self._head += bytes((byte,))
             if self._lines == 0 and column < len(_CODE) and byte != _CODE[column]:
                 self.applies = False
-            kept = (
-                not self.applies
-                or byte in (_TWO, _ZERO, _CR)
-                or (byte == _BLANK and self._last == _ZERO)
-                or (self._lines == 0 and column == len(_CODE))
-                or (byte == _DASH and column == len(_CODE) and self._head == b"220-")
-            )
-        self._last = byte
+        if not self.applies or byte == _CR:
+            return byte
+        return self._covered(byte, column)
+
+    def _covered(self, byte: int, column: int) -> int:
+        first = self._lines == 0
+        match self._style:
+            case Greeting.CMAP:
+                if column < _TEXT_AT:
+                    return byte
+                at = column - _TEXT_AT
+                return _CMAP[at] if at < len(_CMAP) else _UNDERSCORE
+            case Greeting.FIRST_CODE:
+                kept = first and column < _TEXT_AT
+            case Greeting.TWO_AND_ZERO:
+                # The fourth byte of the first line stays, or no client could read the reply, and
+                # so does the `-` of a later `220-`.
+                kept = (
+                    byte in (_TWO, _ZERO)
+                    or (byte == _BLANK and self._last == _ZERO)
+                    or (first and column == len(_CODE))
+                    or self._head_is(column, b"220-")
+                )
+            case _:
+                kept = column < len(_CODE) and self._head == _CODE[: column + 1]
+                kept = kept or self._head_is(column, b"220-") or self._head_is(column, b"220 ")
         return byte if kept else _STAR
+
+    def _head_is(self, column: int, head: bytes) -> bool:
+        """Whether this byte is the separator of a line that begins with this code."""
+        return column == len(_CODE) and self._head == head
 
     def _end_line(self) -> None:
         head = self._head
         code = head[:3]
         self.done = len(code) == 3 and all(b in _DIGITS for b in code) and head[3:] != b"-"
         self._head = b""
+        self._column = 0
         self._lines += 1

@@ -1,27 +1,15 @@
-"""Inspection of one SMTP connection: the next bytes of either side in, their edited form out."""
+"""Inspection of one SMTP connection: the next bytes of either side in, what goes on out."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Literal, TypeAlias
-
-from appliance.smtp.command import Commands, Remark
+from appliance.events import Kind
+from appliance.smtp.command import Commands
 from appliance.smtp.dialogue import Dialogue, Due, Phase
+from appliance.smtp.line import Lines
 from appliance.smtp.mail import Mail
-from appliance.smtp.release import Release
+from appliance.smtp.release import ANSWERS, Bug, Release, ShortSegment
 from appliance.smtp.reply import Replies
-
-
-class Refusal(Enum):
-    """Bytes that are not to be forwarded."""
-
-    DISCARD = "discard"
-    """As if they had never come: what the sender sends again is judged anew."""
-
-
-Ruling: TypeAlias = bytes | Literal[Refusal.DISCARD] | None
-"""Bytes to forward in place of those judged (as many), a refusal, or None: forward them as they
-are."""
+from appliance.smtp.ruling import Part, Refusal, Remark, Ruling
 
 
 class Inspector:
@@ -30,24 +18,52 @@ class Inspector:
     Args:
         release: whose traits to apply.
         greeting_due: whether the server's first reply is its greeting.
+        recorded: whether the bytes come from a capture, in which the server replied to all that
+            its client sent.
 
     Attributes:
         remarks: what the last bytes judged gave rise to.
     """
 
-    __slots__ = ("_commands", "_dialogue", "_mail", "_replies", "remarks")
+    __slots__ = (
+        "_answer",
+        "_commands",
+        "_credentials_after_cr",
+        "_dialogue",
+        "_lines",
+        "_mail",
+        "_release",
+        "_replies",
+        "remarks",
+    )
 
-    def __init__(self, release: Release, greeting_due: bool = True) -> None:
-        self._dialogue = Dialogue()
+    def __init__(self, release: Release, greeting_due: bool, recorded: bool) -> None:
+        self._release = release
+        self._dialogue = Dialogue(greeting_due, Bug.DATA_BEFORE_REPLY in release.bugs)
+        self._answer = ANSWERS.get(release.blocked)
         self._commands = Commands(release, self._dialogue)
-        self._replies = Replies(self._dialogue, greeting_due)
+        self._lines = (
+            Lines(release, self._answer, self._dialogue, recorded) if self._answer else None
+        )
+        self._replies = Replies(release, self._dialogue)
         self._mail: Mail | None = None
+        self._credentials_after_cr = False
         self.remarks: list[Remark] = []
+
+    @property
+    def answers_lines(self) -> bool:
+        """Whether blocked lines are answered here: see `answers`."""
+        return self._lines is not None
 
     @property
     def overdue(self) -> bool:
         """Whether the server owes more replies than any client would wait for."""
         return self._dialogue.overdue
+
+    @property
+    def opaque(self) -> bool:
+        """Whether nothing is read any more."""
+        return self._dialogue.phase is Phase.OPAQUE
 
     def from_client(self, data: bytes, whole_segment: bool) -> Ruling:
         """Judge the client's next bytes.
@@ -57,28 +73,12 @@ class Inspector:
             whole_segment: whether the segment begins with them.
         """
         self.remarks = []
-        dialogue = self._dialogue
-        if dialogue.phase is Phase.COMMAND and whole_segment and self._commands.discards(data):
-            return Refusal.DISCARD
-        edited: bytearray | None = None
-        at = 0
-        while at < len(data):
-            if dialogue.phase is Phase.DATA:
-                if self._mail is None:
-                    self._mail = Mail(self._commands.line_end_matched)
-                    self._commands.start_line()
-                end = self._mail.end(data, at)
-                if end is None:
-                    break
-                self._mail = None
-                dialogue.phase = Phase.COMMAND
-                dialogue.expect(Due.COMMAND)
-                at = end
-            else:
-                if edited is None:
-                    edited = bytearray(data)
-                at = self._commands.judge(edited, at, self.remarks)
-        return None if edited is None or edited == data else bytes(edited)
+        if whole_segment and self._begins_short(data):
+            if self._release.short_segment is ShortSegment.DISCARD:
+                return Refusal.DISCARD
+            if self._release.short_segment is ShortSegment.MASK:
+                self._commands.mask_verb()
+        return self._judge_lines(self._lines, data) if self._lines else self._judge(data)
 
     def from_server(self, data: bytes) -> Ruling:
         """Judge the server's next bytes.
@@ -87,6 +87,123 @@ class Inspector:
             data: bytes that have not been judged before.
         """
         self.remarks = []
+        if self.opaque:
+            return None
         edited = bytearray(data)
-        self._replies.judge(edited, self.remarks)
+        parts: list[Part] = []
+        at = 0
+        while at < len(data) and not self.opaque:
+            at_line_start = not self._held_back and self._commands.line_end_matched == b"\r\n"
+            end = self._replies.judge(edited, at, at_line_start, self.remarks)
+            left_out = self._replies.left_out
+            if left_out:
+                self.remarks.append(Remark(Kind.REPLY_TO_UNSENT, at, data[at:end]))
+            parts.append(Part(end - at, b"" if left_out else bytes(edited[at:end])))
+            if answers := self.answers():
+                parts.append(Part(0, answers, own=True))
+            at = end
+        if at < len(data):
+            parts.append(Part(len(data) - at, data[at:]))
+        if any(part.own or len(part.forwarded) != part.taken for part in parts):
+            return parts
         return None if edited == data else bytes(edited)
+
+    def answers(self) -> bytes:
+        """What the firewall has to say to the client itself, now that it is its turn."""
+        said = b""
+        while self._answer and not self._replies.under_way and self._dialogue.next_is(Due.LOCAL):
+            self._dialogue.replied()
+            said += self._answer
+        return said
+
+    def _begins_short(self, data: bytes) -> bool:
+        if self._dialogue.phase is not Phase.COMMAND:
+            return False
+        return (self._lines or self._commands).begins_short(data)
+
+    @property
+    def _held_back(self) -> bool:
+        return bool(self._lines and self._lines.held)
+
+    def _judge(self, data: bytes) -> Ruling:
+        """Judge bytes of which every one is forwarded, in place of itself or of another."""
+        edited: bytearray | None = None
+        at = 0
+        while at < len(data):
+            if self._dialogue.phase is Phase.COMMAND:
+                if edited is None:
+                    edited = bytearray(data)
+                at = self._commands.judge(edited, at, self.remarks)
+                if self._commands.refusal:
+                    return self._commands.refusal
+                continue
+            end = self._judge_text(data, at)
+            if isinstance(end, Refusal):
+                return end
+            at = end
+        return None if edited is None or edited == data else bytes(edited)
+
+    def _judge_lines(self, lines: Lines, data: bytes) -> Ruling:
+        """Judge bytes of which blocked lines are answered here."""
+        parts: list[Part] = []
+        at = 0
+        while at < len(data):
+            if self._dialogue.phase is Phase.COMMAND:
+                at = lines.judge(data, at, parts, self.remarks)
+                if lines.too_long:
+                    return Refusal.RESET
+                continue
+            # What was taken in of a line before the server turned to other things is theirs.
+            before = bytes(lines.held)
+            lines.held.clear()
+            end = self._judge_text(before + data[at:], 0)
+            if isinstance(end, Refusal):
+                return end
+            end += at - len(before)
+            parts.append(Part(end - at, before + data[at:end], own=bool(before)))
+            at = end
+        if any(part.own or len(part.forwarded) != part.taken for part in parts):
+            return parts
+        return b"".join(part.forwarded for part in parts)
+
+    def _judge_text(self, data: bytes, at: int) -> int | Refusal:
+        """Judge bytes that are no commands; returns where commands begin again, or the end."""
+        match self._dialogue.phase:
+            case Phase.MAIL:
+                return self._judge_mail(data, at)
+            case Phase.CREDENTIALS:
+                return self._judge_credentials(data, at)
+            case _:
+                return len(data)
+
+    def _judge_mail(self, data: bytes, at: int) -> int | Refusal:
+        if self._mail is None:
+            self._mail = Mail(self._commands.line_end_matched)
+            self._commands.start_line()
+        mail = self._mail
+        end = mail.end(data, at)
+        stop = len(data) if end is None else end
+        if self._release.resets_smuggling and mail.ambiguous(data, at, stop):
+            return Refusal.RESET
+        if end is None:
+            mail.go_on(data, at)
+            return stop
+        if Bug.SPLIT_TERMINATOR in self._release.bugs and mail.split_behind_dot(end - at):
+            return Refusal.DISCARD
+        self._mail = None
+        self._dialogue.phase = Phase.COMMAND
+        self._dialogue.expect(Due.COMMAND)
+        return end
+
+    def _judge_credentials(self, data: bytes, at: int) -> int:
+        if self._credentials_after_cr and data[at : at + 1] == b"\n":
+            end = at + 1
+        elif (found := data.find(b"\r\n", at)) >= 0:
+            end = found + 2
+        else:
+            self._credentials_after_cr = data.endswith(b"\r")
+            return len(data)
+        self._credentials_after_cr = False
+        self._dialogue.phase = Phase.COMMAND
+        self._dialogue.expect(Due.AUTH)
+        return end

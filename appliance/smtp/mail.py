@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 END_OF_DATA = b"\r\n.\r\n"
 """RFC 5321, section 4.1.1.4; the lone `.` of a look-alike with a bare CR or LF is text."""
+
+_AMBIGUOUS = re.compile(rb"\n\.\n|(?<!\r)\n\.\r\n|\r\.\r")
+"""What some servers take for the end of a mail and others for text."""
+
+_KEPT = len(END_OF_DATA) - 1
+_DOT = 3
+"""Bytes of END_OF_DATA up to the dot."""
 
 
 class Mail:
@@ -19,7 +28,7 @@ class Mail:
     def __init__(self, before: bytes) -> None:
         self._tail = before
 
-    def end(self, data: bytes | bytearray, start: int) -> int | None:
+    def end(self, data: bytes, start: int) -> int | None:
         """Look for the end of the mail in the stream's next bytes.
 
         Args:
@@ -27,18 +36,39 @@ class Mail:
             start: the first of them.
 
         Returns:
-            the index behind the end of the mail, or None if it goes on.
+            the index behind the end of the mail, or None if it does not end in them.
         """
         tail = self._tail
         if tail:
-            seam = tail + data[start : start + len(END_OF_DATA) - 1]
-            found = seam.find(END_OF_DATA)
+            found = (tail + data[start : start + _KEPT]).find(END_OF_DATA)
             if found >= 0:
                 return start + found + len(END_OF_DATA) - len(tail)
         found = data.find(END_OF_DATA, start)
-        if found >= 0:
-            return found + len(END_OF_DATA)
-        keep = len(END_OF_DATA) - 1
-        last = data[max(start, len(data) - keep) :]
-        self._tail = bytes((tail + last)[-keep:])
-        return None
+        return None if found < 0 else found + len(END_OF_DATA)
+
+    def ambiguous(self, data: bytes, start: int, end: int) -> bool:
+        """Whether the mail holds what some servers take for its end and others for text.
+
+        Args:
+            data: the stream's next bytes.
+            start: the first of them.
+            end: behind the last of them that belongs to the mail.
+        """
+        return _AMBIGUOUS.search(self._tail + data[start:end]) is not None
+
+    def split_behind_dot(self, end: int) -> bool:
+        """Whether the bytes before those that hold the end reach into it, its dot included.
+
+        Args:
+            end: index behind the end of the mail in the last bytes looked at, from their first.
+        """
+        return end <= len(END_OF_DATA) - _DOT
+
+    def go_on(self, data: bytes, start: int) -> None:
+        """The mail does not end in these bytes: remember what it may need of them.
+
+        Args:
+            data: holds them.
+            start: the first of them.
+        """
+        self._tail = (self._tail + data[max(start, len(data) - _KEPT) :])[-_KEPT:]

@@ -1,80 +1,154 @@
-"""Replies from the server: the masked greeting, and what the codes mean for the dialogue."""
+"""Replies from the server: what is masked in them, and what their codes mean for the dialogue."""
 
 from __future__ import annotations
 
 from appliance.events import Kind
-from appliance.smtp.command import EXCERPT, Remark
-from appliance.smtp.dialogue import Dialogue
+from appliance.smtp.dialogue import Dialogue, Due
+from appliance.smtp.ehlo import EhloMask
 from appliance.smtp.greeting import GreetingMask
+from appliance.smtp.release import Release
+from appliance.smtp.ruling import EXCERPT, Remark
 
-_CODE_WITH_SEPARATOR = 4
+_TEXT_AT = 4
+"""Column of a line's text, behind the code and its separator."""
 
 
 class Replies:
-    """Reads the server's replies and masks its greeting.
+    """Reads the server's replies, edits them in place.
 
     Args:
+        release: whose traits to apply.
         dialogue: told of each reply.
-        greeting_due: whether the first reply is the greeting; not so in a connection that was
-            taken up in the middle.
+
+    Attributes:
+        under_way: whether a reply has begun and not ended.
+        left_out: whether that reply is one that the client is not to get.
     """
 
-    __slots__ = ("_dialogue", "_greeting", "_greeting_masked", "_greeting_sent", "_head")
+    __slots__ = (
+        "_dialogue",
+        "_ehlo",
+        "_excerpt",
+        "_greeting",
+        "_head",
+        "_masked_excerpt",
+        "_release",
+        "_seen",
+        "left_out",
+        "under_way",
+    )
 
-    def __init__(self, dialogue: Dialogue, greeting_due: bool) -> None:
+    def __init__(self, release: Release, dialogue: Dialogue) -> None:
+        self._release = release
         self._dialogue = dialogue
-        self._greeting = GreetingMask() if greeting_due else None
-        self._greeting_sent = b""
-        self._greeting_masked = b""
+        self._greeting: GreetingMask | None = None
+        self._ehlo: EhloMask | None = None
+        self._excerpt = bytearray()  # of the greeting, as the server sent it
+        self._masked_excerpt = bytearray()
+        self._seen = 0  # bytes of it
         self._head = b""  # the first bytes of the line under way: code and separator
+        self.under_way = False
+        self.left_out = False
 
-    def judge(self, data: bytearray, remarks: list[Remark]) -> None:
-        """Read the server's next bytes, masking those of the greeting in place.
+    def judge(self, data: bytearray, at: int, at_line_start: bool, remarks: list[Remark]) -> int:
+        """Read and edit the server's bytes, up to the end of a reply or of the bytes.
 
         Args:
             data: the bytes of a segment.
+            at: where to begin.
+            at_line_start: whether the client's next byte begins a line.
             remarks: is given what was done and what was odd.
-        """
-        at = self._mask_greeting(self._greeting, data, remarks) if self._greeting else 0
-        while at < len(data):
-            end = data.find(b"\n", at)
-            line_goes_on = end < 0
-            if line_goes_on:
-                end = len(data)
-            missing = _CODE_WITH_SEPARATOR - len(self._head)
-            if missing:
-                self._head += data[at : min(end, at + missing)]
-            if line_goes_on:
-                return
-            self._end_line(self._head, at, bytes(data[at : min(end, at + EXCERPT)]), remarks)
-            self._head = b""
-            at = end + 1
 
-    def _mask_greeting(self, greeting: GreetingMask, data: bytearray, remarks: list[Remark]) -> int:
-        masked = greeting.mask(data)
-        sent = bytes(data[: len(masked)])
-        data[: len(masked)] = masked
-        if len(self._greeting_sent) < EXCERPT:
-            self._greeting_sent += sent
-            self._greeting_masked += masked
+        Returns:
+            the index behind the last byte judged.
+        """
+        if not self.under_way:
+            self._begin()
+        if self._greeting:
+            return self._judge_greeting(self._greeting, data, at, remarks)
+        while at < len(data):
+            at, ended = self._judge_line(data, at, at_line_start, remarks)
+            if ended:
+                break
+        return at
+
+    def _begin(self) -> None:
+        """A reply begins: see what is to be done to it."""
+        self.under_way = True
+        due = self._dialogue
+        self.left_out = due.next_is(Due.LEFT_OUT)
+        self._greeting = GreetingMask(self._release.greeting) if due.next_is(Due.GREETING) else None
+
+    def _judge_greeting(
+        self, greeting: GreetingMask, data: bytearray, at: int, remarks: list[Remark]
+    ) -> int:
+        masked = greeting.mask(data[at:] if at else data)
+        end = at + len(masked)
+        room = EXCERPT - len(self._excerpt)
+        self._excerpt += data[at : at + min(room, len(masked))]
+        self._masked_excerpt += masked[:room]
+        self._seen += len(masked)
+        data[at:end] = masked
         if greeting.done:
             if greeting.applies:
-                remarks.append(
-                    Remark(
-                        Kind.GREETING_MASKED,
-                        len(masked) - len(self._greeting_sent),
-                        self._greeting_sent[:EXCERPT],
-                        self._greeting_masked[:EXCERPT],
-                    )
-                )
+                sent, got = bytes(self._excerpt), bytes(self._masked_excerpt)
+                remarks.append(Remark(Kind.GREETING_MASKED, end - self._seen, sent, got))
             self._greeting = None
-            self._greeting_sent = self._greeting_masked = b""
-        return len(masked)
+            self._excerpt.clear()
+            self._masked_excerpt.clear()
+            self.under_way = False
+            self._dialogue.replied()
+        return end
 
-    def _end_line(self, head: bytes, at: int, line: bytes, remarks: list[Remark]) -> None:
+    def _judge_line(
+        self, data: bytearray, at: int, at_line_start: bool, remarks: list[Remark]
+    ) -> tuple[int, bool]:
+        """Judge a line or what there is of it; tells where that ends, and whether the reply."""
+        found = data.find(b"\n", at)
+        end = len(data) if found < 0 else found + 1
+        text = at
+        if len(self._head) < _TEXT_AT:
+            text = min(at + _TEXT_AT - len(self._head), len(data) if found < 0 else found)
+            self._head += data[at:text]
+        if self._ehlo and self._head[:3] == b"250" and text < end:
+            sent = bytes(data[at:end])
+            first, last = self._ehlo.mask(data, text)
+            if last > first:
+                original = sent[first - at : last - at][:EXCERPT]
+                rewritten = bytes(data[first:last])[:EXCERPT]
+                remarks.append(Remark(Kind.EHLO_MASKED, first, original, rewritten))
+        if found < 0:
+            return end, False
+        return end, self._end_line(data, at, end, at_line_start, remarks)
+
+    def _end_line(
+        self, data: bytearray, at: int, end: int, at_line_start: bool, remarks: list[Remark]
+    ) -> bool:
         """A line has ended: if it is a reply's last, see what it replies to."""
-        if head[3:] == b"-" or not head[:3].isdigit() or len(head) < 3:
-            return
-        due = self._dialogue.replied_354() if head[:3] == b"354" else self._dialogue.replied()
-        if not due:
+        head, self._head = self._head, b""
+        if self._ehlo:
+            self._ehlo.start_line()
+        elif head[:3] == b"250" and self._dialogue.next_is(Due.EHLO):
+            keywords = self._release.ehlo_keywords
+            self._ehlo = EhloMask(keywords) if keywords is not None else None
+        if len(head) < 3 or not head[:3].isdigit() or head[3:] == b"-":
+            return False
+        self._ehlo = None
+        self.under_way = False
+        if not self._replied(head[:3], at_line_start, end, remarks):
+            line = bytes(data[at:end])[:EXCERPT]
             remarks.append(Remark(Kind.UNEXPECTED_REPLY, at, line, line))
+        return True
+
+    def _replied(self, code: bytes, at_line_start: bool, end: int, remarks: list[Remark]) -> bool:
+        dialogue = self._dialogue
+        match code:
+            case b"354":
+                return dialogue.begin_mail()
+            case b"334":
+                return dialogue.ask_credentials(at_line_start)
+            case b"220" if dialogue.start_tls():
+                remarks.append(Remark(Kind.OPAQUE, end))
+                return True
+            case _:
+                return dialogue.replied()

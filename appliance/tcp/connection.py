@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from appliance.events import (
     Closing,
     ConnectionClosed,
@@ -11,10 +13,11 @@ from appliance.events import (
     Kind,
     Report,
 )
-from appliance.packet.segment import ACK, FIN, RST, SYN, URG, Segment, edit
-from appliance.smtp.command import EXCERPT
-from appliance.smtp.inspector import Inspector, Refusal
-from appliance.tcp.stream import REMEMBERED, Room, Stream
+from appliance.packet.segment import ACK, FIN, PSH, RST, SYN, URG, Changes, Segment, compose, edit
+from appliance.smtp.inspector import Inspector
+from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
+from appliance.tcp.own import OwnPacket, OwnPackets
+from appliance.tcp.stream import REMEMBERED, Room, Run, Stream, add_run
 from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE
 from appliance.verdict import DROP, FORWARD, Verdict
 
@@ -30,7 +33,9 @@ class Connection:
         room: for segments out of order, shared with the other connections.
         recorded: the segments come from a capture. What would be dropped live because an end
             cannot have sent it may then just be missing from the capture, or be the answer to
-            what was not forwarded this time; it is forwarded as far as it makes sense.
+            what was not forwarded this time; it is forwarded as far as it makes sense. Sequence
+            and acknowledgement numbers are those of the recorded streams, however the streams
+            are edited this time.
 
     Attributes:
         deadline: the time, seconds, at which the connection has been idle too long.
@@ -44,11 +49,13 @@ class Connection:
         "_client_window",
         "_inspector",
         "_octets",
+        "_own",
         "_recorded",
         "_report",
         "_room",
         "_server",
         "_server_scale",
+        "_server_window",
         "closing",
         "deadline",
         "flow",
@@ -69,19 +76,28 @@ class Connection:
         self._inspector = inspector
         self._began = now
         self._report = report
-        self._recorded = recorded
         self._room = room
+        self._recorded = recorded
         self._octets = 0
         self._client: Stream | None = None
         self._server: Stream | None = None
         self._client_scale: int | None = None  # None: without the option, or not seen
         self._server_scale: int | None = None
-        self._client_window: int | None = None  # of its SYN
+        self._client_window = 0  # the window field that it sent last
+        self._server_window = 0
+        self._own = OwnPackets()
 
     @property
     def gone(self) -> bool:
         """Whether nothing more can belong to it."""
-        return self.closing is Closing.RESET and not self._recorded
+        # In a capture, what was on its way when a RST came belongs to no other connection.
+        reset = self.closing is Closing.RESET and not self._recorded
+        return reset or self.closing is Closing.DROPPED
+
+    @property
+    def restless(self) -> bool:
+        """Whether bytes of the firewall's own have not arrived yet: see `resend`."""
+        return bool(self._own)
 
     def reopened_by(self, segment: Segment) -> bool:
         """Whether a SYN from the client's side begins another connection between the same ends.
@@ -110,23 +126,34 @@ class Connection:
             verdict = self._reset(segment, from_client, now)
         else:
             verdict = self._transfer(segment, from_client, now)
-        if verdict.forward and self.closing is None:
+        if (verdict.forward or verdict.released) and self.closing is None:
             self._reckon_deadline(now)
         return verdict
+
+    def resend(self, now: float) -> tuple[bytes, ...]:
+        """Send again what of the firewall's own bytes has not arrived in time.
+
+        Args:
+            now: the time, seconds.
+
+        Returns:
+            packets to send, in order.
+        """
+        return self._own.due(now)
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
         self._close(Closing.TIMEOUT, now)
+
+    def end_of_capture(self, now: float) -> None:
+        """No more packets will come."""
+        self._close(Closing.OPEN, now)
 
     def let_go(self) -> None:
         """Give back the room that held segments take, when the connection is forgotten."""
         for stream in (self._client, self._server):
             if stream is not None:
                 stream.drop_held()
-
-    def end_of_capture(self, now: float) -> None:
-        """No more packets will come."""
-        self._close(Closing.OPEN, now)
 
     def _streams(self, from_client: bool) -> tuple[Stream | None, Stream | None]:
         return (self._client, self._server) if from_client else (self._server, self._client)
@@ -141,10 +168,10 @@ class Connection:
 
     def _synchronize(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Judge a SYN: its data goes (with the fast-open option), its numbers are noted."""
-        stream, other = self._streams(from_client)
-        start = _after(segment.sequence)
         if segment.flags & (RST | FIN):
             return self._refuse(segment, from_client, now, "a SYN that is a RST or FIN too")
+        stream, other = self._streams(from_client)
+        start = _after(segment.sequence)
         if not from_client:
             answers = segment.flags & ACK and (
                 other is None or other.offset(segment.acknowledgement) == 0
@@ -158,18 +185,21 @@ class Connection:
                 self._client_window = segment.window
             else:
                 self._server_scale = segment.window_scale()
-                begun.limit = self._client_window
-            if other is not None:
-                other.limit = segment.window  # never scaled in a SYN (RFC 7323, section 2.2)
+                self._server_window = segment.window
+                if other is not None:
+                    # Never scaled in a SYN (RFC 7323, section 2.2).
+                    begun.limit, other.limit = self._client_window, segment.window
+                    begun.out_limit, other.out_limit = self._client_window, segment.window
         # A SYN of other numbers inside a live connection is for its receiver to challenge
         # (RFC 5961, section 4); it changes nothing here.
         if segment.end > segment.payload_at or segment.fast_open():
-            return Verdict(True, edit(segment, b"", fast_open=False))
+            return Verdict(True, edit(segment, b"", Changes(fast_open=False)))
         return FORWARD
 
     def _reset(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Judge a RST: only one with exactly the next number ends the connection (RFC 5961)."""
         stream, other = self._streams(from_client)
+        changes = Changes()
         if stream is None:
             ends = bool(
                 segment.flags & ACK and other and other.offset(segment.acknowledgement) == 0
@@ -177,13 +207,17 @@ class Connection:
             within = ends
         else:
             offset = stream.offset(segment.sequence)
-            ends = offset == stream.forwarded
+            ends = offset == stream.received + (stream.fin is not None)
             within = offset >= stream.received and (stream.limit is None or offset <= stream.limit)
+            if stream.uneven:
+                changes = Changes(sequence=stream.sequence(stream.to_out(offset)))
         if not ends and not within:
             return self._refuse(segment, from_client, now, "a reset outside the window")
         if ends:
             self._close(Closing.RESET, now, by_client=from_client)
-        return FORWARD if segment.end == segment.payload_at else Verdict(True, edit(segment, b""))
+        if segment.end == segment.payload_at and changes == Changes():
+            return FORWARD
+        return Verdict(True, edit(segment, b"", changes))
 
     def _transfer(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Judge a segment without SYN and RST."""
@@ -193,33 +227,79 @@ class Connection:
                 return self._refuse(segment, from_client, now, "before the handshake")
             if stream is None:
                 stream = self._begin_stream(segment.sequence, from_client)
-        clamped: int | None = None
+        if from_client:
+            self._client_window = segment.window
+        else:
+            self._server_window = segment.window
+        changes: Changes | None = None
         if other is not None and segment.flags & ACK:
-            acknowledged = other.offset(segment.acknowledgement)
-            if acknowledged > other.forwarded:
+            out = other.out_offset(segment.acknowledgement)
+            if self._recorded:
+                out = other.to_out(other.offset(segment.acknowledgement))
+            unsent = out > other.forwarded
+            if unsent:
                 if not self._recorded:
                     return self._refuse(segment, from_client, now, "acknowledges unsent bytes")
-                acknowledged = other.forwarded
-                clamped = other.sequence(acknowledged)
+                out = other.forwarded
                 self._tell(now, Kind.REPLY_TO_UNSENT, from_client, stream.received)
-            other.acknowledge(acknowledged)
-            self._open_window(segment, other, acknowledged, from_client)
-        verdict = self._deliver(segment, stream, from_client, now, clamped)
-        if verdict.forward and stream.held:
+            other.acknowledge(out)
+            changes = self._acknowledge(segment, other, out, from_client, unsent)
+        verdict = self._deliver(segment, stream, from_client, now, changes)
+        if stream.held and (verdict.forward or verdict.released) and self.closing is None:
             released = self._release(segment, stream, from_client, now)
             if released:
-                verdict = Verdict(True, verdict.edited, released)
+                verdict = Verdict(verdict.forward, verdict.edited, verdict.released + released)
         return verdict
 
-    def _open_window(
-        self, segment: Segment, other: Stream, acknowledged: int, from_client: bool
-    ) -> None:
-        if other.limit is None:
-            return  # the SYNs were not seen, so neither was the scale
-        scale = 0
-        if self._client_scale is not None and self._server_scale is not None:
-            scale = self._client_scale if from_client else self._server_scale
-        other.limit = max(other.limit, acknowledged + (segment.window << scale))
+    def _acknowledge(
+        self, segment: Segment, other: Stream, out: int, from_client: bool, unsent: bool
+    ) -> Changes | None:
+        """Note what a segment acknowledges and allows.
+
+        Args:
+            segment: the segment.
+            other: the direction that it acknowledges.
+            out: the receiver's offset that it acknowledges.
+            from_client: whether the client sent it.
+            unsent: whether that is less than what stands in the segment.
+
+        Returns:
+            what must be changed in the segment for the sender of the other direction.
+        """
+        if self._own:
+            self._own.acknowledge(other, out)
+        scale = self._scale(from_client)
+        room = segment.window << scale
+        other.out_limit = max(other.out_limit, out + room)
+        acknowledged = other.to_in(out)
+        if other.uneven:
+            # The right edge stays where the receiver put it, counted as the sender counts.
+            shift = other.sent - other.received
+            room = max(0, min(room, out + room - shift - acknowledged))
+        if other.limit is not None:
+            other.limit = max(other.limit, acknowledged + room)
+        other.told = max(other.told, acknowledged)
+        if not other.uneven or self._recorded:
+            number = other.sequence(acknowledged) if unsent else None
+            return None if number is None else Changes(acknowledgement=number)
+        sack = tuple(
+            (
+                at,
+                other.sequence(other.to_in(other.out_offset(left))),
+                other.sequence(other.to_in(other.out_offset(right), last=False)),
+            )
+            for at, left, right in segment.sack_blocks()
+        )
+        if any((right - left) % (1 << 32) >= 1 << 31 or right == left for _, left, right in sack):
+            sack = ()  # a block that lies within bytes that the sender never sent
+        return Changes(
+            acknowledgement=other.sequence(acknowledged), window=room >> scale, sack=sack
+        )
+
+    def _scale(self, from_client: bool) -> int:
+        if self._client_scale is None or self._server_scale is None:
+            return 0
+        return self._client_scale if from_client else self._server_scale
 
     def _deliver(
         self,
@@ -227,8 +307,7 @@ class Connection:
         stream: Stream,
         from_client: bool,
         now: float,
-        clamped: int | None = None,
-        timestamp: int | None = None,
+        changes: Changes | None,
     ) -> Verdict:
         """Judge a segment's bytes and FIN; what else it says has been judged.
 
@@ -237,68 +316,168 @@ class Connection:
             stream: the direction it belongs to.
             from_client: whether the client sent it.
             now: its time, seconds.
-            clamped: acknowledgement number to put in, None to leave its own.
-            timestamp: timestamp value to put in, None to leave its own.
+            changes: what must be changed in its header all the same.
         """
         start = stream.offset(segment.sequence)
         size = segment.end - segment.payload_at
         end = start + size
         fin = bool(segment.flags & FIN)
-        if stream.fin is not None and ((size and end > stream.fin) or (fin and end != stream.fin)):
-            return self._refuse(segment, from_client, now, "beyond the FIN")
-        if fin and end < stream.received:
-            return self._refuse(segment, from_client, now, "a FIN before bytes that came")
-        if stream.limit is not None and end > stream.limit + 1:  # a window probe is one byte
-            return self._refuse(segment, from_client, now, "outside the window")
-        sent = segment.packet[segment.payload_at : segment.end]
-        payload = sent
-        sequence: int | None = None
+        misplaced = _misplaced(stream, size, end, fin)
+        if misplaced:
+            return self._refuse(segment, from_client, now, misplaced)
+        fresh = segment.packet[segment.payload_at : segment.end]
+        runs: list[Run] = []
         if size and (start < stream.received or stream.held):
-            overlap = stream.consistent(start, sent)
-            payload = overlap.payload
-            if (payload or fin) and overlap.start != start:
-                sequence = stream.sequence(overlap.start)
+            overlap = stream.consistent(start, fresh)
+            fresh, runs = overlap.fresh, overlap.runs
             keep_alive = size == 1 and end == stream.received  # any byte (RFC 1122, 4.2.3.6)
             if overlap.inconsistent is not None and not keep_alive:
                 self._tell(now, Kind.INCONSISTENT_RETRANSMISSION, from_client, overlap.inconsistent)
         if start > stream.received and (size or fin):
-            return self._hold(segment, stream, payload, from_client, now, clamped)
-        if end > stream.received:
-            if end - stream.acknowledged > REMEMBERED:
-                if not self._recorded:
-                    return self._refuse(segment, from_client, now, "too much is unacknowledged")
-                stream.forget_excess()
-            if from_client and self._inspector.overdue:
-                return self._refuse(segment, from_client, now, "too many replies are due")
-            new_at = len(payload) - (end - stream.received)
-            new = payload[new_at:]
-            ruling = (
-                self._inspector.from_client(new, whole_segment=start == stream.received)
-                if from_client
-                else self._inspector.from_server(new)
-            )
-            if ruling is Refusal.DISCARD:
-                stream.discarding = True
-                return self._refuse(segment, from_client, now, "ends before its verb does")
-            self._tell_remarks(now, from_client, stream.received)
-            self._octets += len(new)
-            stream.append(new, new if ruling is None else ruling)
-            if ruling is not None:
-                payload = payload[:new_at] + ruling
+            return self._hold(segment, stream, fresh, from_client, now, changes)
+        if end <= stream.received:
+            if fin:
+                stream.fin = end
+            keep_alive = size <= 1 and start == stream.received - 1 and not fin
+            if keep_alive and stream.uneven and not runs:
+                # It wants an answer (RFC 1122, section 4.2.3.6), which an old number draws.
+                runs.append(Run(stream.sent - 1, b""))
+            verdict = self._forward(segment, stream, runs, changes, now)
+            if size and stream.uneven and from_client and not self._recorded and self._server:
+                # What was left out, nobody else will acknowledge again.
+                again = self._say(segment, stream, self._server, self._server.sent)
+                verdict = Verdict(verdict.forward, verdict.edited, (*verdict.released, again))
+            return verdict
+        if from_client and self._inspector.overdue:
+            return self._refuse(segment, from_client, now, "too many replies are due")
+        if stream.sent + len(fresh) - stream.acknowledged > REMEMBERED:
+            if not self._recorded:
+                return self._refuse(segment, from_client, now, "too much is unacknowledged")
+            stream.forget_excess()
+        ruling = self._judge(fresh, from_client, start == stream.received)
+        if isinstance(ruling, Refusal):
+            return self._act_upon(ruling, segment, stream, from_client, now)
+        self._tell_remarks(now, from_client, stream.received)
+        self._octets += len(fresh)
         if fin:
             stream.fin = end
-        untouched = sequence is None and clamped is None and timestamp is None
-        if untouched and not segment.flags & URG and (payload is sent or payload == sent):
-            return FORWARD
-        edited = edit(
+        parts = ruling
+        if not isinstance(parts, list):
+            parts = [Part(len(fresh), fresh if parts is None else parts)]
+        at = 0
+        for taken, forwarded, own in parts:
+            add_run(runs, Run(stream.sent, forwarded, own))
+            stream.append(fresh[at : at + taken], forwarded, own)
+            at += taken
+        verdict = self._forward(segment, stream, runs, changes, now)
+        if from_client and self._inspector.answers_lines:
+            said = self._answer(segment, stream, now)
+            verdict = Verdict(verdict.forward, verdict.edited, verdict.released + said)
+        return verdict
+
+    def _judge(self, fresh: bytes, from_client: bool, whole_segment: bool) -> Ruling:
+        if from_client:
+            return self._inspector.from_client(fresh, whole_segment)
+        return self._inspector.from_server(fresh)
+
+    def _forward(
+        self,
+        segment: Segment,
+        stream: Stream,
+        runs: list[Run],
+        changes: Changes | None,
+        now: float,
+    ) -> Verdict:
+        """Forward what a segment has become, in as many packets as it has runs."""
+        sent = segment.packet[segment.payload_at : segment.end]
+        start = stream.offset(segment.sequence)
+        fin = segment.flags & FIN
+        if not runs or (fin and runs[-1].own):
+            # What carries no bytes any more still acknowledges, or ends.
+            runs.append(Run(stream.to_out(start + len(sent) if fin else start), b""))
+        if len(runs) == 1 and changes is None and not segment.flags & URG:
+            (run,) = runs
+            if run.out == start and not run.own and run.payload == sent:
+                return FORWARD
+        changes = changes or Changes()
+        packets = []
+        for index, run in enumerate(runs):
+            flags = segment.flags & ~URG  # urgent data is in-band
+            if index < len(runs) - 1 or run.own:
+                flags &= ~FIN
+            number = stream.sequence(run.out)
+            packet = edit(segment, run.payload, replace(changes, sequence=number, flags=flags))
+            if not run.own or self._undertake(stream, run, packet, now):
+                packets.append(packet)
+        if not packets:
+            return DROP
+        return Verdict(True, packets[0], tuple(packets[1:]))
+
+    def _undertake(self, stream: Stream, run: Run, packet: bytes, now: float) -> bool:
+        """Answer for the arrival of a packet; returns whether it may be sent now."""
+        if self._recorded:
+            return True
+        return self._own.undertake(OwnPacket(stream, run.out + len(run.payload), packet), now)
+
+    def _answer(self, segment: Segment, stream: Stream, now: float) -> tuple[bytes, ...]:
+        """Say to the client what is the firewall's to say after a segment of its."""
+        other = self._server
+        acknowledged = stream.to_in(stream.acknowledged)
+        answers = self._inspector.answers()
+        if other is None or other.fin is not None:
+            return ()
+        if not answers:
+            # Nobody else acknowledges what was left out, once all before it is acknowledged.
+            if self._recorded or acknowledged <= stream.told:
+                return ()
+            stream.told = acknowledged
+            return (self._say(segment, stream, other, other.sent),)
+        stream.told = max(stream.told, acknowledged)
+        run = Run(other.sent, answers, own=True)
+        other.append(b"", answers, own=True)
+        packet = self._say(segment, stream, other, run.out, answers)
+        return (packet,) if self._undertake(other, run, packet, now) else ()
+
+    def _say(
+        self, segment: Segment, stream: Stream, other: Stream, out: int, payload: bytes = b""
+    ) -> bytes:
+        """A packet to the sender of a segment, as from the other end."""
+        return compose(
             segment,
-            payload,
-            sequence=sequence,
-            acknowledgement=clamped,
-            flags=segment.flags & ~URG,  # urgent data is in-band
-            timestamp=timestamp,
+            turned=True,
+            sequence=other.sequence(out),
+            acknowledgement=stream.sequence(max(stream.told, stream.to_in(stream.acknowledged))),
+            flags=PSH | ACK if payload else ACK,
+            window=self._server_window if stream is self._client else self._client_window,
+            payload=payload,
         )
-        return Verdict(True, edited)
+
+    def _act_upon(
+        self, refusal: Refusal, segment: Segment, stream: Stream, from_client: bool, now: float
+    ) -> Verdict:
+        """Do what inspection says to a segment that is not to be forwarded."""
+        self._tell_remarks(now, from_client, stream.received)
+        match refusal:
+            case Refusal.DISCARD:
+                stream.discarding = True
+                return self._refuse(segment, from_client, now, "ends before its verb does")
+            case Refusal.DROP:
+                self._close(Closing.DROPPED, now)
+                return DROP
+            case Refusal.RESET:
+                self._tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
+                self._close(Closing.RESET, now)
+                return Verdict(False, None, self._resets(segment, stream, from_client))
+
+    def _resets(self, segment: Segment, stream: Stream, from_client: bool) -> tuple[bytes, ...]:
+        """A RST to each end, with the number that it expects (RFC 5961, section 3)."""
+        _, other = self._streams(from_client)
+        arrived = other.sequence(other.to_in(other.acknowledged)) if other else 0
+        onward = compose(segment, False, stream.sequence(stream.sent), arrived, RST | ACK)
+        if other is None:
+            return (onward,)
+        told = stream.sequence(stream.received)
+        return (onward, compose(segment, True, other.sequence(other.forwarded), told, RST | ACK))
 
     def _hold(
         self,
@@ -307,11 +486,11 @@ class Connection:
         payload: bytes,
         from_client: bool,
         now: float,
-        clamped: int | None,
+        changes: Changes | None,
     ) -> Verdict:
         if stream.discarding:
             return self._refuse(segment, from_client, now, "follows a segment that was dropped")
-        packet = edit(segment, payload, acknowledgement=clamped)
+        packet = edit(segment, payload, changes or Changes())
         if not stream.hold(Segment(packet)):
             return self._refuse(segment, from_client, now, "too much is out of order")
         return DROP
@@ -321,13 +500,15 @@ class Connection:
     ) -> tuple[bytes, ...]:
         """Deliver the held segments that a segment has made ready."""
         released: list[bytes] = []
-        while (segment := stream.next_held()) is not None:
-            # The filler was sent after them; an older timestamp behind its newer one would be
-            # taken for a segment of long ago (RFC 7323, section 5.3).
-            timestamp = filler.timestamp()
-            verdict = self._deliver(segment, stream, from_client, now, timestamp=timestamp)
+        # The filler was sent after them; an older timestamp behind its newer one would be taken
+        # for a segment of long ago (RFC 7323, section 5.3).
+        timestamp = filler.timestamp()
+        changes = None if timestamp is None else Changes(timestamp=timestamp)
+        while self.closing is None and (segment := stream.next_held()) is not None:
+            verdict = self._deliver(segment, stream, from_client, now, changes)
             if verdict.forward:
                 released.append(verdict.edited or segment.packet)
+            released += verdict.released
         return tuple(released)
 
     def _reckon_deadline(self, now: float) -> None:
@@ -349,39 +530,67 @@ class Connection:
             return
         self.closing = closing
         self.deadline = now + CLOSED
+        self._own.clear()
         self._report(
             ConnectionClosed(now, self.flow, closing, by_client, now - self._began, self._octets)
         )
 
     def _refuse(self, segment: Segment, from_client: bool, now: float, why: str) -> Verdict:
-        direction = Direction.TO_SERVER if from_client else Direction.TO_CLIENT
         stream, _ = self._streams(from_client)
         offset = stream.offset(segment.sequence) if stream else 0
         original = segment.packet[segment.payload_at : segment.end][:EXCERPT]
         self._report(
-            Inspected(now, Kind.SEGMENT_DROPPED, self.flow, direction, offset, original, detail=why)
+            Inspected(
+                now,
+                Kind.SEGMENT_DROPPED,
+                self.flow,
+                _direction(from_client),
+                offset,
+                original,
+                detail=why,
+            )
         )
         return DROP
 
     def _tell(self, now: float, kind: Kind, from_client: bool, offset: int) -> None:
-        direction = Direction.TO_SERVER if from_client else Direction.TO_CLIENT
-        self._report(Inspected(now, kind, self.flow, direction, offset))
+        self._report(Inspected(now, kind, self.flow, _direction(from_client), offset))
 
     def _tell_remarks(self, now: float, from_client: bool, base: int) -> None:
-        direction = Direction.TO_SERVER if from_client else Direction.TO_CLIENT
         for remark in self._inspector.remarks:
             self._report(
                 Inspected(
                     now,
                     remark.kind,
                     self.flow,
-                    direction,
+                    _direction(from_client),
                     base + remark.at,
                     remark.original,
                     remark.rewritten,
                     remark.detail,
                 )
             )
+
+
+def _misplaced(stream: Stream, size: int, end: int, fin: bool) -> str:
+    """Why a segment cannot be where it is in its stream, "" if it can.
+
+    Args:
+        stream: the stream.
+        size: bytes that it carries.
+        end: the sender's offset behind them.
+        fin: whether a FIN follows them.
+    """
+    if stream.fin is not None and ((size and end > stream.fin) or (fin and end != stream.fin)):
+        return "beyond the FIN"
+    if fin and end < stream.received:
+        return "a FIN before bytes that came"
+    if stream.limit is not None and end > stream.limit + 1:  # a window probe is one byte
+        return "outside the window"
+    return ""
+
+
+def _direction(from_client: bool) -> Direction:
+    return Direction.TO_SERVER if from_client else Direction.TO_CLIENT
 
 
 def _after(sequence: int) -> int:

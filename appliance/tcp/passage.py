@@ -37,6 +37,15 @@ class Passage:
         """Whether nothing more can belong to it."""
         return self.closing is Closing.RESET
 
+    @property
+    def restless(self) -> bool:
+        """Whether the firewall has bytes of its own under way in it: never."""
+        return False
+
+    def resend(self, now: float) -> tuple[bytes, ...]:
+        """Nothing to send again."""
+        return ()
+
     def reopened_by(self, segment: Segment) -> bool:
         """Whether a SYN begins another connection between the same ends."""
         return self.closing is not None

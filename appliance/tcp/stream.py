@@ -1,8 +1,11 @@
 """One direction of a TCP connection: what has come, in order, and what was forwarded of it.
 
 Offsets count the bytes of the stream from 0 and never wrap; sequence numbers are turned into them
-at the door. The first copy of a byte wins, the first that was forwarded or held: any other copy is
-made equal to it, so that it does not matter which one a receiver takes.
+at the door. There are two counts: of the bytes that the sender sent, and of those that the
+receiver gets. They differ once the firewall has left bytes out or put some in.
+
+The first copy of a byte wins, the first that was forwarded or held: any other copy is made equal to
+it, so that it does not matter which one a receiver takes.
 """
 
 from __future__ import annotations
@@ -28,10 +31,9 @@ a window grow by default (net.ipv4.tcp_rmem: 6 MiB); a segment past it is droppe
 RECENT = 1024
 """Bytes remembered beyond their acknowledgement, since that may get lost and they come again."""
 
-_start = attrgetter("start")
-
 _HALF = 1 << 31
 _MODULUS = 1 << 32
+_start = attrgetter("start")
 
 
 class Room:
@@ -48,29 +50,55 @@ class Room:
 
 
 class Piece(NamedTuple):
-    """Consecutive bytes that were forwarded.
+    """Consecutive bytes and what was forwarded of them.
 
     Args:
-        start: offset of the first.
-        original: as they were sent.
-        forwarded: as they were forwarded.
+        start: the sender's offset of the first.
+        original: as they were sent; empty where the firewall put bytes in.
+        out: the receiver's offset of the first that was forwarded.
+        forwarded: as they were forwarded; empty where they were left out.
+        own: whether the firewall answers for their arrival.
     """
 
     start: int
     original: bytes
+    out: int
     forwarded: bytes
+    own: bool
 
     @property
     def end(self) -> int:
-        """Offset behind the last byte."""
+        """The sender's offset behind the last byte."""
         return self.start + len(self.original)
+
+    @property
+    def out_end(self) -> int:
+        """The receiver's offset behind the last byte."""
+        return self.out + len(self.forwarded)
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes to remember it, at least one."""
+        return max(len(self.original), len(self.forwarded), 1)
+
+    def joined(self, following: Piece) -> Piece:
+        """This and the even piece that follows it as one; this must be even too."""
+        return self._replace(
+            original=self.original + following.original,
+            forwarded=self.forwarded + following.forwarded,
+        )
+
+    @property
+    def even(self) -> bool:
+        """Whether each byte stands for one."""
+        return not self.own and len(self.original) == len(self.forwarded)
 
 
 class Held(NamedTuple):
     """A segment that waits for the bytes before it.
 
     Args:
-        start: offset of its first byte.
+        start: the sender's offset of its first byte.
         order: counts held segments, so that equal starts keep the order of arrival.
         segment: the segment, its payload consistent with all that was held before it.
     """
@@ -80,20 +108,42 @@ class Held(NamedTuple):
     segment: Segment
 
 
+class Run(NamedTuple):
+    """Consecutive bytes to forward.
+
+    Args:
+        out: the receiver's offset of the first.
+        payload: the bytes.
+        own: whether the firewall answers for their arrival.
+    """
+
+    out: int
+    payload: bytes
+    own: bool = False
+
+
+def add_run(runs: list[Run], run: Run) -> None:
+    """Add bytes to forward behind others, joined to the last ones where they follow them."""
+    if runs and not (run.own or runs[-1].own) and runs[-1].out + len(runs[-1].payload) == run.out:
+        runs[-1] = Run(runs[-1].out, runs[-1].payload + run.payload)
+    elif run.payload:
+        runs.append(run)
+
+
 @dataclass(slots=True)
 class Overlap:
     """What a segment's bytes become when first copies win.
 
     Args:
-        start: offset of the first byte that is still known; bytes before it were acknowledged
-            so long ago that they are forgotten.
-        payload: the bytes from there on, edited as they were where they have been forwarded,
-            else as they were sent.
+        runs: those of them that were forwarded, as they were; bytes that the firewall itself
+            answers for are left out, and so are those that are forgotten, since they were
+            acknowledged long ago.
+        fresh: those that were not yet forwarded, as they were first sent.
         inconsistent: offset of the first byte that differs from its first copy, None if none does.
     """
 
-    start: int
-    payload: bytes
+    runs: list[Run]
+    fresh: bytes
     inconsistent: int | None
 
 
@@ -105,13 +155,17 @@ class Stream:
         room: for held segments, shared with the other streams.
 
     Attributes:
-        received: offset of the next byte expected in order; all before were forwarded.
-        acknowledged: offset up to which the receiver has acknowledged.
-        limit: offset up to which the receiver ever allowed to send, None while that is unknown.
-        fin: offset of the FIN, None until it has been forwarded.
+        received: the sender's offset of the next byte expected in order.
+        sent: the receiver's offset of the next byte that will be forwarded.
+        acknowledged: the receiver's offset up to which it has acknowledged.
+        told: the sender's offset up to which it has been told that its bytes arrived.
+        limit: the sender's offset up to which it ever was allowed to send, None while unknown.
+        out_limit: the receiver's offset up to which it ever allowed, 0 while unknown.
+        fin: the sender's offset of the FIN, None until it has been forwarded.
         discarding: whether a segment at `received` was dropped without a trace, so that what
             follows it is dropped too until it comes again.
         held: segments out of order, by offset.
+        uneven: whether the two counts ever differed.
     """
 
     __slots__ = (
@@ -125,122 +179,179 @@ class Stream:
         "fin",
         "held",
         "limit",
+        "out_limit",
         "received",
+        "sent",
+        "told",
+        "uneven",
     )
 
     def __init__(self, start: int, room: Room) -> None:
-        self._room = room
         self._start = start
+        self._room = room
         self._pieces: list[Piece] = []
         self._held_bytes = 0
         self._order = 0
         self.received = 0
+        self.sent = 0
         self.acknowledged = -1  # the SYN itself is not acknowledged yet
+        self.told = 0
         self.limit: int | None = None
+        self.out_limit = 0
         self.fin: int | None = None
         self.discarding = False
         self.held: list[Held] = []
+        self.uneven = False
 
     def offset(self, sequence: int) -> int:
-        """The offset that a sequence number stands for: the one nearest to what is expected."""
-        distance = (sequence - self._start - self.received) % _MODULUS
-        return self.received + (distance if distance < _HALF else distance - _MODULUS)
+        """The sender's offset that a sequence number of its own stands for: the nearest one."""
+        return self._nearest(sequence, self.received)
+
+    def out_offset(self, sequence: int) -> int:
+        """The receiver's offset that an acknowledgement of its own stands for: the nearest one."""
+        return self._nearest(sequence, self.sent)
+
+    def _nearest(self, sequence: int, expected: int) -> int:
+        distance = (sequence - self._start - expected) % _MODULUS
+        return expected + (distance if distance < _HALF else distance - _MODULUS)
 
     def sequence(self, offset: int) -> int:
-        """The sequence number of an offset."""
+        """The sequence number of an offset, of either count."""
         return (self._start + offset) % _MODULUS
 
     @property
     def forwarded(self) -> int:
-        """Offset behind all that was forwarded, a FIN included."""
-        return self.received if self.fin is None else self.fin + 1
+        """The receiver's offset behind all that was forwarded, a FIN included."""
+        return self.sent if self.fin is None else self.sent + 1
 
-    @property
-    def unacknowledged(self) -> int:
-        """Bytes forwarded and not yet acknowledged."""
-        return self.received - self.acknowledged
+    def to_out(self, offset: int) -> int:
+        """The receiver's offset of a byte that the sender counts."""
+        if not self.uneven:
+            return offset
+        if offset >= self.received:
+            return self.sent + offset - self.received
+        at = bisect_right(self._pieces, offset, key=_start) - 1
+        if at < 0:
+            first = self._pieces[0] if self._pieces else None
+            known, out = (first.start, first.out) if first else (self.received, self.sent)
+            return out - (known - offset)
+        piece = self._pieces[at]
+        return piece.out + offset - piece.start if piece.even else piece.out
 
-    def acknowledge(self, offset: int) -> None:
+    def to_in(self, out: int, last: bool = True) -> int:
+        """The sender's offset of a byte that the receiver counts.
+
+        Args:
+            out: the receiver's offset.
+            last: whether bytes left out at that place count as before it (for an
+                acknowledgement: they arrived) or as behind it.
+        """
+        if not self.uneven:
+            return out
+        if out > self.sent or (last and out == self.sent):
+            return self.received + out - self.sent
+        pieces = self._pieces
+        if last:
+            for piece in reversed(pieces):
+                if piece.out_end <= out:
+                    return piece.end
+                if piece.out < out:
+                    return piece.start + out - piece.out if piece.even else piece.start
+        else:
+            for piece in pieces:
+                if piece.out >= out:
+                    return piece.start
+                if out < piece.out_end:
+                    return piece.start + out - piece.out if piece.even else piece.start
+            return self.received
+        known, start = (pieces[0].out, pieces[0].start) if pieces else (self.sent, self.received)
+        return start - (known - out)
+
+    def acknowledge(self, out: int) -> None:
         """The receiver has acknowledged all before an offset: forget what will not come again."""
-        if offset <= self.acknowledged:
-            return
-        self.acknowledged = offset
-        self._forget(offset)
+        if out > self.acknowledged:
+            self.acknowledged = out
+            self._forget(out)
 
     def forget_excess(self) -> None:
         """Forget the oldest bytes past the bound, acknowledged or not: for captures that show one
         direction only."""
-        self._forget(self.received - REMEMBERED)
+        self._forget(self.sent - REMEMBERED)
 
-    def _forget(self, offset: int) -> None:
+    def _forget(self, out: int) -> None:
         pieces = self._pieces
         done = 0
-        while done < len(pieces) and pieces[done].end <= offset:
+        while done < len(pieces) and pieces[done].out_end <= out:
             done += 1
         recent = 0
-        while done and (recent := recent + len(pieces[done - 1].original)) <= RECENT:
+        while done and (recent := recent + pieces[done - 1].weight) <= RECENT:
             done -= 1
         if done:
             del pieces[:done]
 
-    def append(self, original: bytes, forwarded: bytes) -> None:
-        """Bytes have been forwarded in order."""
-        start, end = self.received, self.received + len(original)
-        if self._pieces and len(self._pieces[-1].original) + len(original) <= RECENT:
+    def append(self, original: bytes, forwarded: bytes, own: bool = False) -> None:
+        """Bytes were forwarded in order.
+
+        Args:
+            original: as they were sent.
+            forwarded: as they were forwarded.
+            own: whether the firewall answers for their arrival.
+        """
+        piece = Piece(self.received, original, self.sent, forwarded, own)
+        last = self._pieces[-1] if self._pieces else None
+        if last and last.even and piece.even and last.weight + piece.weight <= RECENT:
             # Many small segments cost no more than a few large ones.
-            last = self._pieces.pop()
-            start, original, forwarded = (
-                last.start,
-                last.original + original,
-                last.forwarded + forwarded,
-            )
-        self._pieces.append(Piece(start, original, forwarded))
-        self.received = end
+            self._pieces[-1] = last.joined(piece)
+        else:
+            self._pieces.append(piece)
+        self.received += len(original)
+        self.sent += len(forwarded)
         self.discarding = False
+        if not piece.even:
+            self.uneven = True
 
     def consistent(self, start: int, payload: bytes) -> Overlap:
         """Make bytes that came equal to their first copies, as far as there are any.
 
         Args:
-            start: offset of the first of them.
+            start: the sender's offset of the first of them.
             payload: the bytes.
         """
         end = start + len(payload)
-        inconsistent = None
+        runs: list[Run] = []
+        differs: list[int] = []
         if start < self.received:
-            known = self._pieces[0].start if self._pieces else self.received
-            if start < known:
-                payload = payload[known - start :]
-                start = known
-            parts = []
-            at = start
-            index = bisect_right(self._pieces, at, key=_start) - 1
+            index = bisect_right(self._pieces, start, key=_start) - 1
             for piece in islice(self._pieces, max(index, 0), None):
                 if piece.start >= end:
                     break
-                stop = min(piece.end, end)
-                cut = slice(at - piece.start, stop - piece.start)
-                theirs, ours = payload[at - start : stop - start], piece.original[cut]
-                if inconsistent is None and theirs != ours:
-                    inconsistent = at + _first_difference(theirs, ours)
-                parts.append(piece.forwarded[cut])
-                at = stop
-            if parts:
-                payload = b"".join(parts) + payload[at - start :]
-        if self.held and end > self.received:
-            for held in self.held:
-                first = held.segment
-                copy = first.packet[first.payload_at : first.end]
-                low, high = max(held.start, start, self.received), min(held.start + len(copy), end)
+                low, high = max(start, piece.start), min(end, piece.end)
                 if low >= high:
                     continue
-                theirs, ours = payload[low - start : high - start], copy[low - held.start :]
-                ours = ours[: len(theirs)]
+                cut = slice(low - piece.start, high - piece.start)
+                theirs, ours = payload[low - start : high - start], piece.original[cut]
                 if theirs != ours:
-                    differs = low + _first_difference(theirs, ours)
-                    inconsistent = differs if inconsistent is None else min(inconsistent, differs)
-                    payload = payload[: low - start] + ours + payload[high - start :]
-        return Overlap(start, payload, inconsistent)
+                    differs.append(low + _first_difference(theirs, ours))
+                if piece.own:
+                    continue
+                out, copy = piece.out, piece.forwarded
+                if piece.even:
+                    out, copy = out + cut.start, copy[cut]
+                add_run(runs, Run(out, copy))
+        fresh = payload[max(self.received - start, 0) :]
+        base = end - len(fresh)
+        for held in self.held:
+            first = held.segment
+            copy = first.packet[first.payload_at : first.end]
+            low, high = max(held.start, base), min(held.start + len(copy), end)
+            if low >= high:
+                continue
+            theirs, ours = fresh[low - base : high - base], copy[low - held.start :]
+            ours = ours[: len(theirs)]
+            if theirs != ours:
+                differs.append(low + _first_difference(theirs, ours))
+                fresh = fresh[: low - base] + ours + fresh[high - base :]
+        return Overlap(runs, fresh, min(differs, default=None))
 
     def hold(self, segment: Segment) -> bool:
         """Keep a segment until the bytes before it have come.

@@ -11,11 +11,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from appliance.box import MAX_FILE, Box, Segmentation, load_box
+from appliance.box import MAX_FILE, Box, Segmentation, Smuggling, load_box
 from appliance.config.load import read_rules
 from appliance.config.model import Version
 from appliance.errors import FindingsError, PixguardError
-from appliance.smtp.release import RELEASES, ShortSegment
+from appliance.smtp.release import RELEASES, Blocked, Bug, ShortSegment
 
 RULES = Path(__file__).parents[2] / "rules"
 LEAST = "interfaces:\n  outside: eth0\n"
@@ -45,6 +45,7 @@ def test_the_least_box_has_the_documented_defaults(tmp_path: Path) -> None:
         segmentation=Segmentation.RELEASE,
         user="nobody",
         log=None,
+        json_log=None,
         state=Path("/run/pixguard"),
     )
 
@@ -57,8 +58,13 @@ queue: 0
 queue-length: 1024
 release: 6.0
 segmentation: stream
+blocked: answer-500
+bugs: [split-terminator, data-before-reply]
+smuggling: reset
+allow-tls: true
 user: pixguard
 log: /var/log/pixguard.log
+json-log: /var/log/pixguard.json
 state: /run/other
 """
     assert load(tmp_path, everything) == Box(
@@ -68,8 +74,13 @@ state: /run/other
         queue_length=1024,
         release="6.0",
         segmentation=Segmentation.STREAM,
+        blocked=Blocked.ANSWER_500,
+        bugs=(Bug.SPLIT_TERMINATOR, Bug.DATA_BEFORE_REPLY),
+        smuggling=Smuggling.RESET,
+        allow_tls=True,
         user="pixguard",
         log=Path("/var/log/pixguard.log"),
+        json_log=Path("/var/log/pixguard.json"),
         state=Path("/run/other"),
     )
 
@@ -101,8 +112,15 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
         ("queue-length: 63", 15, "queue-length is '63'"),
         ("queue-length: 1048577", 15, "queue-length is '1048577'"),
         ("segmentation: packets", 15, "segmentation is 'packets'"),
+        ("blocked: hide", 10, "blocked is 'hide'"),
+        ("smuggling: maybe", 12, "smuggling is 'maybe'"),
+        ("allow-tls: on", 12, "allow-tls is 'on'"),
+        ("bugs: all", 7, "bugs is 'all'"),
+        ("bugs: {a: b}", 7, "bugs is a mapping"),
+        ("bugs: [x]", 8, "a bug is 'x'"),
         ("user: 'mail user'", 7, "user is 'mail user'"),
         ("log: pixguard.log", 6, "log is 'pixguard.log'"),
+        ("json-log: pixguard.json", 11, "json-log is 'pixguard.json'"),
         ('log: "/var/\\e[31m"', 6, "log is '/var/\\x1b[31m'"),
         ('log: "/var/\\0"', 6, "log is '/var/\\x00'"),
         ('state: "/\\ud800"', 8, "state is '/\\ud800'"),
@@ -120,7 +138,9 @@ def test_a_wrong_value_is_told_with_its_place_and_what_is_allowed(
 def test_an_unknown_release_draws_the_list_of_those_known(tmp_path: Path) -> None:
     [(_, _, problem, remedy)] = findings(tmp_path, LEAST + "release: 3.1\n")
     assert problem == "release is '3.1'"
-    assert remedy == f"release is one of {', '.join(RELEASES)}"
+    assert remedy == (
+        f"release is one of {', '.join(RELEASES)}, with its maintenance number or without: 6.3(5)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,8 +281,41 @@ def test_interfaces_without_a_linux_interface_are_named(tmp_path: Path) -> None:
 
 def test_the_box_outranks_the_version_line() -> None:
     version = Version(product="PIX", number="6.3(5)")
-    assert Box(interfaces=()).inspect_as(version) is RELEASES["6.3"]
-    assert Box(interfaces=(), release="5.1").inspect_as(version) is RELEASES["5.1"]
+    assert Box(interfaces=()).inspect_as(version) == RELEASES["6.3"]
+    assert Box(interfaces=(), release="5.1").inspect_as(version) == RELEASES["5.1"]
+
+
+def test_traits_that_the_box_overrides() -> None:
+    box = Box(
+        interfaces=(),
+        release="8.4",
+        blocked=Blocked.NOOP,
+        smuggling=Smuggling.RESET,
+        allow_tls=True,
+        bugs=(Bug.SPLIT_TERMINATOR,),
+    )
+    assert box.inspect_as(None) == dataclasses.replace(
+        RELEASES["8.4"].allowing_tls(),
+        blocked=Blocked.NOOP,
+        resets_smuggling=True,
+        bugs=frozenset({Bug.SPLIT_TERMINATOR}),
+    )
+
+
+def test_historic_bugs_are_those_of_the_maintenance_release() -> None:
+    box = Box(interfaces=(), historic=True)
+    assert box.inspect_as(Version("PIX", "5.2(4)")).bugs == {Bug.DATA_BEFORE_REPLY}
+    assert box.inspect_as(Version("PIX", "5.2(7)")).bugs == frozenset()
+
+
+def test_allow_tls_needs_a_release_that_knows_it() -> None:
+    with pytest.raises(PixguardError, match=r"6\.3 does not know allow-tls"):
+        Box(interfaces=(), allow_tls=True).inspect_as(None)
+
+
+def test_bugs_historic(tmp_path: Path) -> None:
+    box = load(tmp_path, "interfaces: {outside: eth0}\nbugs: historic\n")
+    assert (box.historic, box.bugs) == (True, ())
 
 
 def test_stream_segmentation_changes_that_trait_alone() -> None:

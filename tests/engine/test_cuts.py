@@ -10,11 +10,15 @@ from dataclasses import replace
 from itertools import chain, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from appliance.smtp.release import RELEASES, ShortSegment
+from appliance.events import Kind
+from appliance.smtp.release import ANSWERS, RELEASES, ShortSegment
 from tests.wire import ACK, Wire
+
+ROWS = ["4.0", "4.2", "4.4", "5.0", "5.1", "6.3", "7.0", "7.2", "fwsm-2"]
+"""One release of each row of traits."""
 
 VERBS = [b"HELO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"NOOP", b"QUIT", b"EHLO", b"VRFY", b"BDAT"]
 
@@ -61,7 +65,7 @@ def send(wire: Wire, from_client: bool, stream: bytes, segments: list[tuple[int,
         before = len(wire.seen)
         sent = len(stream[start:end]) + 40
         wire.segment(from_client, base + start, stream[start:end])
-        if len(wire.seen) > before:
+        if len(wire.seen) > before and wire.release.blocked not in ANSWERS:
             assert len(wire.seen[before].packet) == sent, "sizes never change"
         wire.segment(
             not from_client, wire.server_sent if from_client else wire.client_sent, b"", ACK
@@ -92,6 +96,7 @@ def check(data: st.DataObject, release, any_cut: bool) -> None:
         if not stream:
             return
         (whole.client if from_client else whole.server)(stream)
+        assume(Kind.CONNECTION_DROPPED not in whole.kinds())
         cuts = data.draw(st.lists(st.sampled_from(places), max_size=6)) if places else []
         send(cut, from_client, stream, plan(data, stream, cuts))
         assert cut.received(from_client) == whole.received(from_client)
@@ -103,7 +108,10 @@ def check(data: st.DataObject, release, any_cut: bool) -> None:
         stream = b"".join(atoms)
         places = list(range(1, len(stream))) if any_cut else allowed_cuts(atoms)
         both(True, stream, places)
-        both(False, b"250-x\r\n250 ok\r\n354 go\r\n", list(range(1, 20)))
+        # The letter in a masked reply to EHLO depends on the cut (docs/releases.md).
+        places = [] if release.ehlo_keywords else list(range(1, 20))
+        replies = b"354 go\r\n" if release.blocked in ANSWERS else b"250-x\r\n250 ok\r\n354 go\r\n"
+        both(False, replies, places and list(range(1, len(replies))))
         stream = body + b"\r\n.\r\n"
         # The end of the mail may come early; what follows it are commands again.
         end = 3 if stream.startswith(b".\r\n") else stream.index(b"\r\n.\r\n") + 5
@@ -111,15 +119,16 @@ def check(data: st.DataObject, release, any_cut: bool) -> None:
         both(False, b"250 ok\r\n", [])
 
 
-@pytest.mark.parametrize("name", RELEASES)
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", ROWS)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_stream_whatever_the_cut(name, data):
     check(data, replace(RELEASES[name], short_segment=ShortSegment.STREAM), any_cut=True)
 
 
-@pytest.mark.parametrize("name", RELEASES)
-@settings(max_examples=60, deadline=None)
+# Under noop it depends on the cut whether a line is known to be too short for NOOP.
+@pytest.mark.parametrize("name", ROWS[:-1])
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_own_row_where_verbs_stay_whole(name, data):
     check(data, RELEASES[name], any_cut=False)

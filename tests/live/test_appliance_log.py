@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config.model import Logging
 from appliance.errors import PixguardError
 from appliance.live.log import Log
-from appliance.live.worker import log_level, severity
 
 
 def test_lines_are_appended_with_their_time(tmp_path: Path) -> None:
@@ -84,21 +82,3 @@ def test_without_a_file_lines_go_to_standard_error(capsys: pytest.CaptureFixture
     log.write("here")
     log.close()
     assert capsys.readouterr().err.endswith(": here\n")
-
-
-@pytest.mark.parametrize(
-    ("logging", "level"),
-    [
-        (Logging(on=False, levels=(("trap", 7),)), -1),
-        (Logging(on=True, levels=()), -1),
-        (Logging(on=True, levels=(("trap", 0),)), 0),
-        (Logging(on=True, levels=(("trap", 4), ("buffered", 6), ("console", 2))), 6),
-    ],
-)
-def test_the_log_takes_what_any_destination_would(logging: Logging, level: int) -> None:
-    assert log_level(logging) == level
-
-
-def test_the_severity_stands_in_the_message() -> None:
-    assert severity("%PIX-6-302013: Built") == 6
-    assert severity("%ASA-2-106001: a-b-c") == 2

@@ -24,6 +24,7 @@ from appliance.live.messages import (
     Failed,
     LogLine,
     Message,
+    Recorded,
     Stop,
 )
 
@@ -47,6 +48,7 @@ def test_every_message_arrives_as_it_was(ends: tuple[Channel, Channel, socket.so
         Configured(),
         Failed("why"),
         LogLine("a \x1b line\r\n\N{SNOWMAN}"),
+        Recorded({"time": 1.0, "offset": 5, "original": "\x00\xff\n"}),
         Count(Counters(packets=3, events={"adopted": 1})),
         Stop(),
     ]
@@ -70,6 +72,9 @@ def test_what_is_no_message_is_refused(chunks: list[bytes]) -> None:
         b'{"kind":"log-line"}',
         b'{"kind":"log-line","text":5}',
         b'{"kind":"log-line","text":"a","more":1}',
+        b'{"kind":"recorded","fields":{"time":[1]}}',
+        b'{"kind":"recorded","fields":{"time":null}}',
+        b'{"kind":"recorded","fields":"text"}',
         b'{"kind":"count","counters":{"packets":"many"}}',
         b'{"kind":"unheard-of"}',
         b"[]",

@@ -37,8 +37,8 @@ class Engine:
         self.packets.append((packet, ingress, egress, mark))
         return self.judge(packet)
 
-    def expire(self, now: float) -> None:
-        pass
+    def expire(self, now: float) -> tuple[bytes, ...]:
+        return ()
 
 
 @dataclass

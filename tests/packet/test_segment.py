@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 
 from appliance.packet.checksum import header_checksum, tcp_checksum
-from appliance.packet.segment import ACK, FIN, PSH, SYN, Segment, edit
+from appliance.packet.segment import ACK, FIN, PSH, SYN, Changes, Segment, edit
 from tests.wire import checksum, checksums_right
 
 options = st.lists(
@@ -79,7 +79,7 @@ def test_checksums_are_those_that_scapy_computes(packet):
 @given(packets, st.binary(max_size=70))
 def test_edited_packet_is_right_and_else_the_same(packet, payload):
     segment = Segment(packet)
-    edited = edit(segment, payload, sequence=1, acknowledgement=2, flags=SYN, timestamp=3)
+    edited = edit(segment, payload, Changes(sequence=1, acknowledgement=2, flags=SYN, timestamp=3))
     assert checksums_right(edited)
     tcp = IP(edited)[TCP]
     assert (tcp.seq, tcp.ack, int(tcp.flags), bytes(tcp.payload)) == (1, 2, SYN, payload)
@@ -91,7 +91,7 @@ def test_edited_packet_is_right_and_else_the_same(packet, payload):
 
 @given(packets)
 def test_fast_open_is_overwritten_and_nothing_moves(packet):
-    edited = Segment(edit(Segment(packet), b"", fast_open=False))
+    edited = Segment(edit(Segment(packet), b"", Changes(fast_open=False)))
     assert not edited.fast_open()
     assert edited.payload_at == Segment(packet).payload_at
     assert edited.timestamp() == Segment(packet).timestamp()
@@ -139,4 +139,4 @@ def test_link_layer_padding_is_no_payload():
     segment = Segment(good + bytes(6))
     assert segment.end == segment.payload_at == 40
     assert segment.flags == FIN | ACK
-    assert len(edit(segment, flags=PSH)) == 40
+    assert len(edit(segment, changes=Changes(flags=PSH))) == 40

@@ -31,6 +31,18 @@ esac
 """
 
 
+# Notes what it is told, and leaves a package where it is to put them.
+APT = """\
+#!/bin/bash
+echo "apt-get $*" >>"$NOTES"
+for option in "$@"; do
+    case $option in
+    Dir::Cache::archives=*) touch "${option#*=}/one.deb" ;;
+    esac
+done
+"""
+
+
 class Machine:
     """A tree with setup.sh in it, and the programs that it finds."""
 
@@ -87,7 +99,7 @@ class Machine:
         return [
             line.split(" --no-remove ")[1]
             for line in lines
-            if " install " in line and "apt-" in line
+            if " install " in line and "apt-" in line and "--download-only" not in line
         ]
 
     def set_up(
@@ -190,6 +202,38 @@ def test_the_tests_find_the_tools_of_lint_there_but_want_their_programs(
     machine.installed(*RUNS, *TESTS)
     assert machine.set_up("test").returncode == 0
     assert machine.installs() == []
+
+
+def test_servers_that_apt_cannot_fetch_are_named_once(machine: Machine) -> None:
+    machine.installed(*RUNS, *BUILDS, *TESTS, "vagrant", "vagrant-libvirt")
+    machine.user(0)
+    result = machine.set_up("test")
+    assert result.returncode == 0
+    assert "no exim4-daemon-light: apt cannot fetch it" in result.stdout
+    assert "no sendmail-bin: apt cannot fetch it" in result.stdout
+    assert list((machine.tree / ".venv" / "unpacked").iterdir()) == []
+    assert machine.set_up("test").stdout == ""
+
+
+def test_servers_are_unpacked_and_not_installed(machine: Machine) -> None:
+    machine.installed(*RUNS, *BUILDS, *TESTS, "vagrant", "vagrant-libvirt")
+    machine.user(0)
+    machine.program("apt-get", APT)
+    machine.program("dpkg-deb", '#!/bin/bash\ntouch "$3/program" && chmod 6755 "$3/program"\n')
+    assert machine.set_up("test").returncode == 0
+    unpacked = machine.tree / ".venv" / "unpacked"
+    assert {path.name for path in unpacked.iterdir()} == {"exim4-daemon-light", "sendmail-bin"}
+    for package in unpacked.iterdir():
+        assert [path.name for path in package.iterdir()] == ["program"]
+        assert (package / "program").stat().st_mode & 0o7777 == 0o755
+    calls = [line for line in machine.notes.read_text().splitlines() if line.startswith("apt-get")]
+    installs = [line for line in calls if " install " in line]
+    assert len(installs) == 2
+    assert all(" --download-only " in line for line in installs)
+    machine.program("apt-get", "#!/bin/bash\nexit 1\n")
+    with (machine.tree / "setup.cfg").open("a") as file:
+        file.write("# changed\n")
+    assert "cannot fetch" not in machine.set_up("test").stdout
 
 
 def test_a_pip_that_fails_leaves_no_trace_of_success(machine: Machine) -> None:

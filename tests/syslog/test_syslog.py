@@ -167,6 +167,36 @@ def test_address_edited():
     assert NEW.message(replace(event, kind=Kind.COMMAND_BLOCKED)) is None
 
 
+ASA = Syslog("ASA", RELEASES["8.4"])
+
+
+def test_messages_of_7_0_and_later():
+    """An ASA's forms, in lines that others published (elastic, ossec) and Cisco's guide."""
+    ends = "outside:203.0.113.10/40000 to inside:10.1.1.5/25"
+    denied = PacketDenied(0, Denial.ACCESS_LIST, 6, OUTSIDE, INSIDE, "in", 2)
+    assert ASA.message(denied) == (
+        "%ASA-4-106023: Deny tcp src outside:203.0.113.10/40000 dst inside:10.1.1.5/25 "
+        'by access-group "in" [0x0, 0x0]'
+    )
+    dropped = ConnectionClosed(0, INBOUND, Closing.DROPPED, False, 1, 2)
+    assert ASA.message(dropped) == (
+        f"%ASA-6-302014: Teardown TCP connection 7 for {ends} duration 0:00:01 bytes 2 "
+        "Flow closed by inspection"
+    )
+    reset = ConnectionClosed(0, INBOUND, Closing.RESET, False, 1, 2)
+    assert (ASA.message(reset) or "").endswith(" bytes 2 TCP Reset-I")
+    said = Inspected(0, Kind.CONNECTION_DROPPED, INBOUND, Direction.TO_SERVER, 0, detail="<a|b>")
+    assert ASA.message(said) == (
+        "%ASA-2-108003: Terminating ESMTP/SMTP connection; malicious pattern detected in the mail "
+        f"address from {ends}. Data:<a|b>"
+    )
+    tls = Inspected(0, Kind.OPAQUE, INBOUND, Direction.TO_CLIENT, 0)
+    assert ASA.message(tls) == (
+        "%ASA-6-108007: TLS started on ESMTP session between client outside:203.0.113.10/40000 "
+        "and server inside:10.1.1.5/25"
+    )
+
+
 def test_flag_names_lowest_bit_first():
     assert flag_names(0x3F) == "FIN SYN RST PSH ACK URG"
     assert flag_names(0) == ""

@@ -1,0 +1,87 @@
+"""An event as the fields of a JSON object, for programs that read the log."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from appliance.events import (
+    ConnectionBuilt,
+    ConnectionClosed,
+    Endpoint,
+    Event,
+    Flow,
+    Inspected,
+    PacketDenied,
+)
+from appliance.live.framing import Message
+
+Record: TypeAlias = dict[str, str | int | float]
+
+_KINDS = {
+    ConnectionBuilt: "connection-built",
+    ConnectionClosed: "connection-closed",
+    PacketDenied: "packet-denied",
+}
+
+
+def kind(event: Event) -> str:
+    """What kind of event it is, one word.
+
+    Args:
+        event: the event.
+    """
+    return event.kind.value if isinstance(event, Inspected) else _KINDS[type(event)]
+
+
+def record(event: Event, message: Message | None) -> Record:
+    """An event's fields; those that it does not have are absent.
+
+    Args:
+        event: the event.
+        message: the message that it draws, None if it draws none.
+    """
+    fields: Record = {"time": event.time, "kind": kind(event)}
+    match event:
+        case ConnectionBuilt():
+            fields |= _flow(event.flow)
+        case ConnectionClosed():
+            fields |= _flow(event.flow)
+            fields |= {
+                "closed": event.closing.value,
+                "duration": event.duration,
+                "octets": event.octets,
+            }
+        case PacketDenied():
+            fields |= {
+                "protocol": event.protocol,
+                "source": _end(event.source),
+                "destination": _end(event.destination),
+            }
+        case Inspected():
+            fields |= _flow(event.flow)
+            fields |= {
+                "direction": event.direction.value,
+                "offset": event.offset,
+                "original": event.original.decode("latin-1"),
+                "rewritten": event.rewritten.decode("latin-1"),
+            }
+    if message:
+        fields |= {
+            "severity": message.severity,
+            "number": message.number,
+            "message": str(message),
+        }
+    return fields
+
+
+def _flow(flow: Flow) -> Record:
+    return {
+        "connection": flow.number,
+        "client": _end(flow.client),
+        "server": _end(flow.server),
+        "release": flow.inspected,
+    }
+
+
+def _end(end: Endpoint) -> str:
+    return f"{end.address}:{end.port}"

@@ -1,0 +1,64 @@
+"""What inspection says to bytes, and what it remarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, NamedTuple, TypeAlias
+
+from appliance.events import Kind
+
+EXCERPT = 512
+"""Bytes of a line that an event shows: the longest command line of RFC 821, section 4.5.3."""
+
+
+class Refusal(Enum):
+    """Why bytes are not forwarded at all."""
+
+    DISCARD = "discard"
+    """As if they had never come: what the sender sends again is judged anew."""
+    DROP = "drop"
+    """Nor is anything that follows in this connection."""
+    RESET = "reset"
+    """And both ends are told that the connection is over."""
+
+
+class Part(NamedTuple):
+    """Bytes of a segment, and what goes on in their place.
+
+    Args:
+        taken: how many they are.
+        forwarded: what goes on in their place, of any length.
+        own: whether the firewall answers for its arrival: the sender has been told that its bytes
+            arrived, or never sent any.
+    """
+
+    taken: int
+    forwarded: bytes
+    own: bool = False
+
+
+Ruling: TypeAlias = (
+    bytes | list[Part] | Literal[Refusal.DISCARD, Refusal.DROP, Refusal.RESET] | None
+)
+"""As many bytes to forward in place of those judged, or parts that cover them in order, or a
+refusal, or None: forward them as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that inspection did or noticed, for the event that tells of it.
+
+    Args:
+        kind: what happened.
+        at: index of the first byte concerned in the bytes judged; negative in bytes before them.
+        original: those bytes as they were sent.
+        rewritten: as they are forwarded.
+        detail: what a log line needs besides.
+    """
+
+    kind: Kind
+    at: int
+    original: bytes = b""
+    rewritten: bytes = b""
+    detail: str = ""
