@@ -19,12 +19,13 @@ from appliance.events import (
     PacketDenied,
     Report,
 )
+from appliance.packet.checksum import header_length
 from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.inspector import Inspector
 from appliance.tcp.connection import Connection
-from appliance.tcp.passage import Passage
 from appliance.tcp.stream import Room
+from appliance.tcp.uninspected import Uninspected
 from appliance.verdict import DROP, FORWARD, Verdict
 
 _PORTS = Struct("!HH")
@@ -53,9 +54,9 @@ class Firewall:
         self._admit = admit
         self._report = report
         self._recorded = recorded
-        self._flows: dict[Key, tuple[Connection | Passage, bool]] = {}
+        self._flows: dict[Key, tuple[Connection | Uninspected, bool]] = {}
         self._deadlines: dict[int, set[Key]] = {}
-        self._restless: set[Connection | Passage] = set()
+        self._restless: set[Connection | Uninspected] = set()
         self._looked_at = 0
         self._built = 0
         self._room = Room()
@@ -205,7 +206,7 @@ class Firewall:
 
     def _build(
         self, admission: Admission, segment: Segment, key: Key, from_client: bool, now: float
-    ) -> Connection | Passage:
+    ) -> Connection | Uninspected:
         self._built += 1
         release = admission.inspection
         flow = Flow(
@@ -216,9 +217,9 @@ class Firewall:
             inspected=release.name if release else "",
         )
         self._report(ConnectionBuilt(now, flow))
-        built: Connection | Passage
+        built: Connection | Uninspected
         if release is None:
-            built = Passage(flow, now, self._report)
+            built = Uninspected(flow, now, self._report)
         else:
             greeting_due = bool(segment.flags & SYN) or not from_client
             inspector = Inspector(release, greeting_due, self._recorded)
@@ -226,12 +227,12 @@ class Firewall:
         self._remember(key, built, now)
         return built
 
-    def _remember(self, key: Key, flow: Connection | Passage, now: float) -> None:
+    def _remember(self, key: Key, flow: Connection | Uninspected, now: float) -> None:
         self._flows[key] = (flow, True)
         self._flows[_turned(key)] = (flow, False)
         self._watch(key, flow, now)
 
-    def _watch(self, key: Key, flow: Connection | Passage, now: float) -> None:
+    def _watch(self, key: Key, flow: Connection | Uninspected, now: float) -> None:
         due = min(flow.deadline, now + _LOOK)  # an end brings the deadline nearer
         self._deadlines.setdefault(int(due) // _GRAIN, set()).add(key)
 
@@ -245,9 +246,9 @@ class Firewall:
         self, packet: bytes, now: float, ingress: str, egress: str, mark: int
     ) -> Verdict:
         """Judge a packet that is not TCP; live, only TCP is queued."""
-        header_length = (packet[0] & 0x0F) * 4 if packet else 0
-        transport = packet[header_length : header_length + 4]
-        if header_length < 20 or len(transport) < 4:
+        at = header_length(packet) if packet else 0
+        transport = packet[at : at + 4]
+        if at < 20 or len(transport) < 4:
             return DROP
         protocol = packet[9]
         source_port = destination_port = 0
@@ -269,7 +270,7 @@ class Firewall:
         ends = (int(opening.source), source_port, int(opening.destination), destination_port)
         key = (protocol, *ends, mark)
         known = self._flows.get(key)
-        if known is not None and isinstance(known[0], Passage):
+        if known is not None and isinstance(known[0], Uninspected):
             return known[0].touch(now)
         admission = self._admit(opening)
         if admission.denial is not None:
@@ -277,7 +278,7 @@ class Firewall:
             return self._deny(opening, admission, type_and_code, now)
         if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
-            self._remember(key, Passage(flow, now, _ignore), now)
+            self._remember(key, Uninspected(flow, now, _ignore), now)
         return FORWARD
 
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:

@@ -9,7 +9,7 @@ from errno import EMSGSIZE
 
 from appliance.errors import PixguardError
 from appliance.live.connmark import OWN_PACKET
-from appliance.packet.checksum import header_checksum, tcp_checksum
+from appliance.packet.checksum import fill_header, fill_tcp
 from appliance.packet.segment import FIN, PSH, Segment
 
 _WORD = struct.Struct("!H")
@@ -70,10 +70,8 @@ def summed(packet: bytearray) -> bytes:
     Args:
         packet: a whole IPv4 packet with TCP in it; it is changed.
     """
-    header_length = (packet[0] & 0x0F) * 4
-    _WORD.pack_into(packet, 2, len(packet))
-    _WORD.pack_into(packet, 10, header_checksum(packet, header_length))
-    _WORD.pack_into(packet, header_length + 16, tcp_checksum(packet, header_length, len(packet)))
+    fill_header(packet)
+    fill_tcp(packet)
     return bytes(packet)
 
 

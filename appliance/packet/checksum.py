@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 from appliance.protocol import TCP
+
+_WORD = Struct("!H")
 
 
 def ones_complement(data: bytes | bytearray) -> int:
@@ -56,3 +60,20 @@ def header_checksum(packet: bytes | bytearray, header_length: int) -> int:
         header_length: bytes of its IPv4 header.
     """
     return complement(ones_complement(packet[:10]) + ones_complement(packet[12:header_length]))
+
+
+def header_length(packet: bytes | bytearray) -> int:
+    """Bytes of the IPv4 header that a packet, not empty, begins with."""
+    return (packet[0] & 0x0F) * 4
+
+
+def fill_header(packet: bytearray) -> None:
+    """Put the total length and the checksum into the IPv4 header of a whole packet."""
+    _WORD.pack_into(packet, 2, len(packet))
+    _WORD.pack_into(packet, 10, header_checksum(packet, header_length(packet)))
+
+
+def fill_tcp(packet: bytearray) -> None:
+    """Put the checksum into the TCP header of a whole IPv4 packet."""
+    at = header_length(packet)
+    _WORD.pack_into(packet, at + 16, tcp_checksum(packet, at, len(packet)))

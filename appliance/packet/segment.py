@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
-from appliance.packet.checksum import header_checksum, tcp_checksum
+from appliance.packet.checksum import fill_header, fill_tcp
 from appliance.protocol import TCP
 
 FIN = 0x01
@@ -208,9 +208,8 @@ def edit(segment: Segment, payload: bytes | None = None, changes: Changes = NO_C
     if not changes.fast_open:
         _pad(packet, segment, _FAST_OPEN)
     if len(packet) != segment.end:
-        _WORD.pack_into(packet, 2, len(packet))
-        _WORD.pack_into(packet, 10, header_checksum(packet, at))
-    _WORD.pack_into(packet, at + 16, tcp_checksum(packet, at, len(packet)))
+        fill_header(packet)
+    fill_tcp(packet)
     return bytes(packet)
 
 
@@ -287,6 +286,6 @@ def compose(
         )
     )
     packet += options + payload
-    _WORD.pack_into(packet, 10, header_checksum(packet, 20))
-    _WORD.pack_into(packet, 36, tcp_checksum(packet, 20, length))
+    fill_header(packet)
+    fill_tcp(packet)
     return bytes(packet)

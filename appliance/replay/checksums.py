@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from enum import Enum
 
-from appliance.packet.checksum import header_checksum, ones_complement, tcp_checksum
+from appliance.packet.checksum import fill_header, fill_tcp, header_length, ones_complement
 from appliance.protocol import TCP
 
 
@@ -39,7 +39,7 @@ def header_sum(packet: bytes) -> Sum:
     Args:
         packet: an IPv4 packet whose header is whole.
     """
-    length = (packet[0] & 15) * 4
+    length = header_length(packet)
     if ones_complement(packet[:length]) == 0:
         return Sum.RIGHT
     return Sum.WRONG if any(packet[10:12]) else Sum.OFFLOADED
@@ -52,7 +52,7 @@ def tcp_sum(packet: bytes) -> Sum:
         packet: an unfragmented IPv4 packet; one of another protocol, or too short for a TCP
             header, has nothing wrong.
     """
-    length = (packet[0] & 15) * 4
+    length = header_length(packet)
     if packet[9] != TCP or len(packet) < length + 20:
         return Sum.RIGHT
     pseudo_header = ones_complement(packet[12:20]) + TCP + len(packet) - length
@@ -63,15 +63,17 @@ def tcp_sum(packet: bytes) -> Sum:
 
 
 def with_header_sum(packet: bytes) -> bytes:
-    """The packet with a right IPv4 header checksum."""
-    return packet[:10] + header_checksum(packet, (packet[0] & 15) * 4).to_bytes(2) + packet[12:]
+    """The whole packet with its length and a right checksum in its IPv4 header."""
+    filled = bytearray(packet)
+    fill_header(filled)
+    return bytes(filled)
 
 
 def with_tcp_sum(packet: bytes) -> bytes:
     """The TCP packet with a right TCP checksum."""
-    field = (packet[0] & 15) * 4 + 16
-    right = tcp_checksum(packet, field - 16, len(packet)).to_bytes(2)
-    return packet[:field] + right + packet[field + 2 :]
+    filled = bytearray(packet)
+    fill_tcp(filled)
+    return bytes(filled)
 
 
 class Senders:
@@ -122,7 +124,7 @@ class Judge:
         if not self._believes(judged, packet):
             return None
         if packet[2:4] == b"\0\0":
-            return with_header_sum(packet[:2] + len(packet).to_bytes(2) + packet[4:])
+            return with_header_sum(packet)
         return packet if judged is Sum.RIGHT else with_header_sum(packet)
 
     def segment(self, packet: bytes) -> bytes | None:

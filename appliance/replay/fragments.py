@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from appliance.packet.checksum import header_length
 from appliance.replay.checksums import with_header_sum
 
 # The device's own bounds: `fragment chain 24`, `fragment size 200`, `fragment timeout 5`.
@@ -58,7 +59,7 @@ class Fragments:
                 return ()
             chain = self._chains[key] = _Chain(now)
         known = chain.parts.get(_data_offset(packet))
-        if known and known[_header_length(known) :] == packet[_header_length(packet) :]:
+        if known and known[header_length(known) :] == packet[header_length(packet) :]:
             self.dropped += 1  # the network sent it twice
             return ()
         if not _insert(chain, packet):
@@ -95,11 +96,10 @@ def join(fragments: tuple[bytes, ...]) -> bytes:
         fragments: all of them, in order.
     """
     first = fragments[0]
-    data = b"".join(packet[_header_length(packet) :] for packet in fragments)
-    header = first[: _header_length(first)]
-    total = (len(header) + len(data)).to_bytes(2)
+    data = b"".join(packet[header_length(packet) :] for packet in fragments)
+    header = first[: header_length(first)]
     unfragmented = (int.from_bytes(header[6:8]) & ~_MORE).to_bytes(2)
-    return with_header_sum(header[:2] + total + header[4:6] + unfragmented + header[8:] + data)
+    return with_header_sum(header[:6] + unfragmented + header[8:] + data)
 
 
 def cut(packet: bytes, fragments: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -109,23 +109,18 @@ def cut(packet: bytes, fragments: tuple[bytes, ...]) -> tuple[bytes, ...]:
         packet: the whole packet, edited.
         fragments: the fragments it came in; a longer packet makes the last one longer.
     """
-    data = packet[_header_length(packet) :]
+    data = packet[header_length(packet) :]
     pieces = []
     for index, old in enumerate(fragments):
         start = _data_offset(old)
         end = start + _data_length(old) if index < len(fragments) - 1 else len(data)
         if start >= len(data):
             break
-        header = old[: _header_length(old)]
-        total = (len(header) + len(data[start:end])).to_bytes(2)
+        header = old[: header_length(old)]
         flags = int.from_bytes(header[6:8]) & ~_MORE | (_MORE if end < len(data) else 0)
-        header = header[:2] + total + header[4:6] + flags.to_bytes(2) + header[8:]
+        header = header[:6] + flags.to_bytes(2) + header[8:]
         pieces.append(with_header_sum(header + data[start:end]))
     return tuple(pieces)
-
-
-def _header_length(packet: bytes) -> int:
-    return (packet[0] & 15) * 4
 
 
 def _data_offset(packet: bytes) -> int:
@@ -133,7 +128,7 @@ def _data_offset(packet: bytes) -> int:
 
 
 def _data_length(packet: bytes) -> int:
-    return len(packet) - _header_length(packet)
+    return len(packet) - header_length(packet)
 
 
 def _insert(chain: _Chain, packet: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from appliance.packet.checksum import header_length
 from appliance.replay.capture import Frame
 from appliance.replay.link import Link, ipv4_at
 
@@ -65,11 +66,11 @@ def arrival(frame: Frame) -> Arrival | Loss:
     packet = frame.data[at:]
     if len(packet) < 20:
         return short
-    header_length = (packet[0] & 15) * 4
+    header = header_length(packet)
     total = int.from_bytes(packet[2:4])
     if total == 0:  # segmentation offload: all that there is
         total = frame.length - at
-    if not 20 <= header_length <= total <= _LONGEST:
+    if not 20 <= header <= total <= _LONGEST:
         return Loss.MALFORMED
     if total > len(packet):
         return short

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from appliance.admission import Admit
 from appliance.events import Denial, Event, Inspected, Kind, PacketDenied
 from appliance.firewall import Firewall
+from appliance.packet.checksum import header_length
 from appliance.replay.capture import Frame
 from appliance.replay.checksums import Judge
 from appliance.replay.connections import Connections
@@ -208,5 +209,5 @@ class Passage:
 
 def _ends(packet: bytes) -> tuple[bytes, bytes]:
     """Address and first two bytes behind the IPv4 header (a port, mostly) of either end."""
-    at = (packet[0] & 15) * 4
+    at = header_length(packet)
     return packet[12:16] + packet[at : at + 2], packet[16:20] + packet[at + 2 : at + 4]

@@ -7,9 +7,7 @@ from dataclasses import replace
 from appliance.events import (
     Closing,
     ConnectionClosed,
-    Direction,
     Flow,
-    Inspected,
     Kind,
     Report,
 )
@@ -19,6 +17,7 @@ from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
 from appliance.tcp.own import OwnPacket, OwnPackets
 from appliance.tcp.stream import REMEMBERED, Room, Run, Stream, add_run
 from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE
+from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
 
 
@@ -56,6 +55,7 @@ class Connection:
         "_server",
         "_server_scale",
         "_server_window",
+        "_witness",
         "closing",
         "deadline",
         "flow",
@@ -76,6 +76,7 @@ class Connection:
         self._inspector = inspector
         self._began = now
         self._report = report
+        self._witness = Witness(flow, report)
         self._room = room
         self._recorded = recorded
         self._octets = 0
@@ -241,7 +242,7 @@ class Connection:
                 if not self._recorded:
                     return self._refuse(segment, from_client, now, "acknowledges unsent bytes")
                 out = other.forwarded
-                self._tell(now, Kind.REPLY_TO_UNSENT, from_client, stream.received)
+                self._witness.tell(now, Kind.REPLY_TO_UNSENT, from_client, stream.received)
             other.acknowledge(out)
             changes = self._acknowledge(segment, other, out, from_client, unsent)
         verdict = self._deliver(segment, stream, from_client, now, changes)
@@ -282,18 +283,10 @@ class Connection:
         if not other.uneven or self._recorded:
             number = other.sequence(acknowledged) if unsent else None
             return None if number is None else Changes(acknowledgement=number)
-        sack = tuple(
-            (
-                at,
-                other.sequence(other.to_in(other.out_offset(left))),
-                other.sequence(other.to_in(other.out_offset(right), last=False)),
-            )
-            for at, left, right in segment.sack_blocks()
-        )
-        if any((right - left) % (1 << 32) >= 1 << 31 or right == left for _, left, right in sack):
-            sack = ()  # a block that lies within bytes that the sender never sent
         return Changes(
-            acknowledgement=other.sequence(acknowledged), window=room >> scale, sack=sack
+            acknowledgement=other.sequence(acknowledged),
+            window=room >> scale,
+            sack=_sack(segment, other),
         )
 
     def _scale(self, from_client: bool) -> int:
@@ -332,7 +325,9 @@ class Connection:
             fresh, runs = overlap.fresh, overlap.runs
             keep_alive = size == 1 and end == stream.received  # any byte (RFC 1122, 4.2.3.6)
             if overlap.inconsistent is not None and not keep_alive:
-                self._tell(now, Kind.INCONSISTENT_RETRANSMISSION, from_client, overlap.inconsistent)
+                self._witness.tell(
+                    now, Kind.INCONSISTENT_RETRANSMISSION, from_client, overlap.inconsistent
+                )
         if start > stream.received and (size or fin):
             return self._hold(segment, stream, fresh, from_client, now, changes)
         if end <= stream.received:
@@ -357,7 +352,7 @@ class Connection:
         ruling = self._judge(fresh, from_client, start == stream.received)
         if isinstance(ruling, Refusal):
             return self._act_upon(ruling, segment, stream, from_client, now)
-        self._tell_remarks(now, from_client, stream.received)
+        self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
         self._octets += len(fresh)
         if fin:
             stream.fin = end
@@ -456,7 +451,7 @@ class Connection:
         self, refusal: Refusal, segment: Segment, stream: Stream, from_client: bool, now: float
     ) -> Verdict:
         """Do what inspection says to a segment that is not to be forwarded."""
-        self._tell_remarks(now, from_client, stream.received)
+        self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
         match refusal:
             case Refusal.DISCARD:
                 stream.discarding = True
@@ -465,7 +460,7 @@ class Connection:
                 self._close(Closing.DROPPED, now)
                 return DROP
             case Refusal.RESET:
-                self._tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
+                self._witness.tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
                 self._close(Closing.RESET, now)
                 return Verdict(False, None, self._resets(segment, stream, from_client))
 
@@ -539,36 +534,23 @@ class Connection:
         stream, _ = self._streams(from_client)
         offset = stream.offset(segment.sequence) if stream else 0
         original = segment.packet[segment.payload_at : segment.end][:EXCERPT]
-        self._report(
-            Inspected(
-                now,
-                Kind.SEGMENT_DROPPED,
-                self.flow,
-                _direction(from_client),
-                offset,
-                original,
-                detail=why,
-            )
-        )
+        self._witness.tell(now, Kind.SEGMENT_DROPPED, from_client, offset, original, detail=why)
         return DROP
 
-    def _tell(self, now: float, kind: Kind, from_client: bool, offset: int) -> None:
-        self._report(Inspected(now, kind, self.flow, _direction(from_client), offset))
 
-    def _tell_remarks(self, now: float, from_client: bool, base: int) -> None:
-        for remark in self._inspector.remarks:
-            self._report(
-                Inspected(
-                    now,
-                    remark.kind,
-                    self.flow,
-                    _direction(from_client),
-                    base + remark.at,
-                    remark.original,
-                    remark.rewritten,
-                    remark.detail,
-                )
-            )
+def _sack(segment: Segment, stream: Stream) -> tuple[tuple[int, int, int], ...]:
+    """A segment's SACK blocks as the sender of a stream counts; none if one lies in bytes that it
+    never sent."""
+    blocks = tuple(
+        (
+            at,
+            stream.sequence(stream.to_in(stream.out_offset(left))),
+            stream.sequence(stream.to_in(stream.out_offset(right), last=False)),
+        )
+        for at, left, right in segment.sack_blocks()
+    )
+    empty = any(not 0 < (right - left) % (1 << 32) < 1 << 31 for _, left, right in blocks)
+    return () if empty else blocks
 
 
 def _misplaced(stream: Stream, size: int, end: int, fin: bool) -> str:
@@ -587,10 +569,6 @@ def _misplaced(stream: Stream, size: int, end: int, fin: bool) -> str:
     if stream.limit is not None and end > stream.limit + 1:  # a window probe is one byte
         return "outside the window"
     return ""
-
-
-def _direction(from_client: bool) -> Direction:
-    return Direction.TO_SERVER if from_client else Direction.TO_CLIENT
 
 
 def _after(sequence: int) -> int:

@@ -8,7 +8,7 @@ from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE, UDP
 from appliance.verdict import FORWARD, Verdict
 
 
-class Passage:
+class Uninspected:
     """A TCP connection or UDP exchange without inspection.
 
     Args:
