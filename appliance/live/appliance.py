@@ -66,6 +66,7 @@ class Appliance:
         self._configuration = configuration
         self._release = box.inspect_as(configuration.version)
         self._rules = compile_rules(configuration, box)
+        self._liberal = False
         self._changes = Changes(journal_file(box.state))
         self._supervisor = Supervisor(box, configuration, log, counters_file(box.state))
 
@@ -106,9 +107,10 @@ class Appliance:
         self._changes.apply(wanted)
 
     def _wanted(self, configuration: Configuration) -> tuple[Setting, ...]:
-        # Where lines are left out and put in, connection tracking sees other numbers than the ends.
-        answers = self._box.inspect_as(configuration.version).blocked in ANSWERS
-        return wanted_settings(configuration, self._box, liberal=answers)
+        # Where lines are left out and put in, connection tracking sees other numbers than the ends,
+        # and goes on to see them in connections that began under rules of before a reload.
+        self._liberal |= self._box.inspect_as(configuration.version).blocked in ANSWERS
+        return wanted_settings(configuration, self._box, self._liberal)
 
     def _summary(self) -> str:
         interfaces = ", ".join(f"{name} is {linux}" for name, linux in self._box.interfaces)

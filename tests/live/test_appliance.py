@@ -187,6 +187,30 @@ def test_a_reload_changes_connections_that_begin_later(lab: Lab, rules: Path) ->
         assert new.recv(1000).startswith(b"250")
 
 
+def test_connections_with_translated_numbers_outlive_a_reload(lab: Lab, rules: Path) -> None:
+    later = rules.read_text()
+    static = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0"
+    assert static in later
+    rules.write_text(
+        later.replace("PIX Version 6.3(5)", "PIX Version 4.1(7)")
+        .replace(static, "mailhost (inside,outside) 203.0.113.5 10.1.1.5 0 0")
+        .replace("fixup protocol smtp 25", "")
+    )
+    lab.appliance.send_signal(signal.SIGHUP)
+    eventually(log_has(lab, "pixguard: reloaded: "))
+    with lab.client.connection(10) as old:
+        old.connect((SERVER_MAPPED, 25))
+        assert old.recv(1000).startswith(b"220 SMTP/cmap ready")
+        old.sendall(b"EHLO client.example.com\r\n")
+        assert old.recv(1000) == b"250 OK\r\n"
+        rules.write_text(later)
+        lab.appliance.send_signal(signal.SIGHUP)
+        eventually(lambda: sum("pixguard: reloaded: " in line for line in lab.log()) == 2)
+        for _ in range(3):
+            old.sendall(b"NOOP\r\n")
+            assert old.recv(1000).startswith(b"250")
+
+
 def test_a_bad_rule_file_changes_nothing_and_is_told_in_the_log(lab: Lab, rules: Path) -> None:
     before = machine(lab)
     rules.write_text("fixup protocol smtp 99999\nno such command\nhostname a\n")
