@@ -26,6 +26,7 @@ class Kind(Enum):
     COMMAND_BLOCKED = "command-blocked"
     COMMAND_ANSWERED = "command-answered"
     ADDRESS_EDITED = "address-edited"
+    ADDRESS_REFUSED = "address-refused"
     EHLO_MASKED = "ehlo-masked"
     INCONSISTENT_RETRANSMISSION = "inconsistent-retransmission"
     UNEXPECTED_REPLY = "unexpected-reply"
@@ -42,7 +43,9 @@ class Closing(Enum):
 
     FIN = "fin"
     RESET = "reset"
-    DROPPED = "dropped"
+    DROPPED = "dropped"  # by inspection, which may have sent a RST to both ends
+    SYN_TIMEOUT = "syn-timeout"  # before it was established
+    FIN_TIMEOUT = "fin-timeout"  # half-closed
     TIMEOUT = "timeout"
     OPEN = "open"
 

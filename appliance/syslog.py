@@ -27,6 +27,8 @@ _FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 
 _REASONS = {
     Closing.FIN: "TCP FINs",
+    Closing.SYN_TIMEOUT: "SYN Timeout",
+    Closing.FIN_TIMEOUT: "FIN Timeout",
     Closing.TIMEOUT: "Conn-timeout",
     Closing.DROPPED: "Deny",
 }
@@ -36,6 +38,14 @@ _MODERN_REASONS = {
     Closing.DROPPED: "Flow closed by inspection",
 }
 """The same from 7.0 on."""
+
+
+_TERMINATIONS = {
+    Kind.CONNECTION_DROPPED: "inspector disconnected, dropped packet",
+    Kind.CONNECTION_RESET: "inspector reset unconditionally",
+    Kind.INCONSISTENT_RETRANSMISSION: "failed to consolidate new buffer data with original",
+}
+"""Reasons of 507003, which is of 7.0 and later; they are printed in lower case."""
 
 
 class Syslog:
@@ -63,8 +73,10 @@ class Syslog:
                 body = self._denied(event)
             case Inspected(kind=Kind.ADDRESS_EDITED):
                 body = _address_edited(event)
-            case Inspected(kind=Kind.CONNECTION_DROPPED):
+            case Inspected(kind=Kind.ADDRESS_REFUSED):
                 body = _malicious_address(event)
+            case Inspected() if event.kind in _TERMINATIONS and self._release.modern_messages:
+                body = _terminated(event)
             case Inspected(kind=Kind.OPAQUE):
                 body = _tls_started(event)
             case _:
@@ -144,6 +156,14 @@ def _malicious_address(event: Inspected) -> str:
     return (
         "2-108003: Terminating ESMTP/SMTP connection; malicious pattern detected in the mail "
         f"address from {_named(client)} to {_named(server)}. Data:{event.detail}"
+    )
+
+
+def _terminated(event: Inspected) -> str:
+    client, server = event.flow.client, event.flow.server
+    return (
+        f"4-507003: tcp flow from {_named(client)} to {_named(server)} "
+        f"terminated by inspection engine, reason - {_TERMINATIONS[event.kind]}."
     )
 
 

@@ -67,16 +67,17 @@ def file_level(logging: Logging) -> int:
     return max((level for _, level in logging.levels), default=-1) if logging.on else -1
 
 
-def host_level(logging: Logging) -> int:
-    """The most verbose severity that syslog servers get (`logging trap`).
+def level(logging: Logging, destination: str) -> int:
+    """The most verbose severity that a destination of the rule file takes.
 
     Args:
         logging: the rule file's logging commands.
+        destination: its keyword: trap, console, ...
 
     Returns:
-        0 to 7; -1 if they get nothing.
+        0 to 7; -1 if it takes nothing.
     """
-    return dict(logging.levels).get("trap", -1) if logging.on else -1
+    return dict(logging.levels).get(destination, -1) if logging.on else -1
 
 
 def is_logged(message: Message, logging: Logging) -> bool:

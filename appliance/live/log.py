@@ -1,4 +1,4 @@
-"""Where the appliance's messages go: a file, syslog servers, and events as JSON to another file."""
+"""Where the appliance's messages go: a file, the console, syslog servers, and events as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TextIO
 
 from appliance.config.model import Logging
 from appliance.errors import PixguardError, printable
-from appliance.live.framing import Message, datagram, file_level, host_level
+from appliance.live.framing import Message, datagram, file_level, level
 
 
 class LogFile:
@@ -98,6 +98,7 @@ class Log:
 
     def __init__(self, path: Path | None, json_path: Path | None = None) -> None:
         self._lines = LogFile(path, "log")
+        self._console = LogFile(None, "") if path else None
         self._events = LogFile(json_path, "json-log") if json_path else None
         self._logging = Logging(on=False, levels=())
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -128,8 +129,7 @@ class Log:
         Args:
             text: the line, or several; what a terminal would act upon is escaped.
         """
-        stamp = time.strftime("%b %d %Y %H:%M:%S")
-        self._lines.append("".join(f"{stamp}: {printable(line)}\n" for line in text.split("\n")))
+        self._lines.append(_stamped(text))
 
     def take(self, text: str) -> None:
         """Give a line to the sinks that are to have it.
@@ -141,7 +141,11 @@ class Log:
         message = Message.parse(text)
         if message is None or message.severity <= file_level(self._logging):
             self.write(text)
-        if message is not None and message.severity <= host_level(self._logging):
+        if message is None:
+            return
+        if self._console and message.severity <= level(self._logging, "console"):
+            self._console.append(_stamped(text))
+        if message.severity <= level(self._logging, "trap"):
             self._send(message)
 
     def record(self, fields: Mapping[str, str | int | float]) -> None:
@@ -171,3 +175,8 @@ class Log:
                 self.datagrams.sent += 1
             except OSError:
                 self.datagrams.lost += 1
+
+
+def _stamped(text: str) -> str:
+    stamp = time.strftime("%b %d %Y %H:%M:%S")
+    return "".join(f"{stamp}: {printable(line)}\n" for line in text.split("\n"))

@@ -155,7 +155,9 @@ class Passage:
         match event:
             case PacketDenied():
                 self._reason = f"{event.reason.value} {_DENIALS[event.reason]}"
-            case Inspected(kind=Kind.SEGMENT_DROPPED | Kind.CONNECTION_DROPPED):
+            case Inspected(
+                kind=Kind.SEGMENT_DROPPED | Kind.CONNECTION_DROPPED | Kind.CONNECTION_RESET
+            ):
                 self._reason = f"{event.kind.value}: {event.detail}".removesuffix(": ")
         self._connections.report(event)
 

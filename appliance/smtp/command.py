@@ -264,7 +264,7 @@ class Commands:
             self.refusal = Refusal.DROP
             said = bytes(line)
             remarks.append(
-                Remark(Kind.CONNECTION_DROPPED, found[0], said, detail=address.shown(said))
+                Remark(Kind.ADDRESS_REFUSED, found[0], said, detail=address.shown(said))
             )
         for stray in found:
             data[stray] = _BLANK

@@ -16,7 +16,7 @@ from appliance.smtp.inspector import Inspector
 from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
 from appliance.tcp.own import OwnPacket, OwnPackets
 from appliance.tcp.stream import REMEMBERED, Room, Run, Stream, add_run
-from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE
+from appliance.tcp.timeouts import CLOSED, EXPIRED, IDLE, Phase
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
 
@@ -72,7 +72,7 @@ class Connection:
     ) -> None:
         self.flow = flow
         self.closing: Closing | None = None
-        self.deadline = now + EMBRYONIC
+        self.deadline = now + IDLE[Phase.EMBRYONIC]
         self._inspector = inspector
         self._began = now
         self._report = report
@@ -144,7 +144,7 @@ class Connection:
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        self._close(Closing.TIMEOUT, now)
+        self._close(EXPIRED[self._phase], now)
 
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
@@ -457,11 +457,12 @@ class Connection:
                 stream.discarding = True
                 return self._refuse(segment, from_client, now, "ends before its verb does")
             case Refusal.DROP:
+                self._witness.tell(now, Kind.CONNECTION_DROPPED, from_client, stream.received)
                 self._close(Closing.DROPPED, now)
                 return DROP
             case Refusal.RESET:
                 self._witness.tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
-                self._close(Closing.RESET, now)
+                self._close(Closing.DROPPED, now)
                 return Verdict(False, None, self._resets(segment, stream, from_client))
 
     def _resets(self, segment: Segment, stream: Stream, from_client: bool) -> tuple[bytes, ...]:
@@ -508,17 +509,21 @@ class Connection:
 
     def _reckon_deadline(self, now: float) -> None:
         client, server = self._client, self._server
-        ended = [s for s in (client, server) if s is not None and s.fin is not None]
-        if len(ended) == 2 and all(s.acknowledged == s.forwarded for s in ended):
+        if all(s and s.fin is not None and s.acknowledged == s.forwarded for s in (client, server)):
             self._close(Closing.FIN, now)
-        elif ended:
-            self.deadline = now + HALF_CLOSED
-        elif (
-            client is not None
-            and server is not None
-            and (server.acknowledged >= 0 or client.received)
-        ):
-            self.deadline = now + IDLE
+            return
+        phase = self._phase
+        if phase is not Phase.EMBRYONIC:  # a SYN sent again does not prolong it
+            self.deadline = now + IDLE[phase]
+
+    @property
+    def _phase(self) -> Phase:
+        client, server = self._client, self._server
+        if any(s is not None and s.fin is not None for s in (client, server)):
+            return Phase.HALF_CLOSED
+        if client and server and (server.acknowledged >= 0 or client.received):
+            return Phase.ESTABLISHED
+        return Phase.EMBRYONIC
 
     def _close(self, closing: Closing, now: float, by_client: bool = False) -> None:
         if self.closing is not None:

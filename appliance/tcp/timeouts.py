@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-EMBRYONIC = 30.0
-"""Until it is established."""
-IDLE = 3600.0
-"""Without a packet (`timeout conn 1:00:00`)."""
-HALF_CLOSED = 600.0
-"""Likewise once one end has sent its FIN (`half-closed 0:10:00`)."""
+from enum import Enum
+
+from appliance.events import Closing
+
+
+class Phase(Enum):
+    """How far a TCP connection has come."""
+
+    EMBRYONIC = "embryonic"
+    """Not established yet."""
+    ESTABLISHED = "established"
+    HALF_CLOSED = "half-closed"
+    """One end has sent its FIN."""
+
+
+IDLE = {
+    Phase.EMBRYONIC: 30.0,
+    Phase.ESTABLISHED: 3600.0,  # timeout conn 1:00:00
+    Phase.HALF_CLOSED: 600.0,  # half-closed 0:10:00
+}
+"""Seconds without a packet; an embryonic connection has them in all."""
+
+EXPIRED = {
+    Phase.EMBRYONIC: Closing.SYN_TIMEOUT,
+    Phase.ESTABLISHED: Closing.TIMEOUT,
+    Phase.HALF_CLOSED: Closing.FIN_TIMEOUT,
+}
+"""How a connection ends that was idle for longer."""
+
 UDP = 120.0
 """Without a datagram (`udp 0:02:00`)."""
 CLOSED = 5.0

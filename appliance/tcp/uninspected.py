@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.events import Closing, ConnectionClosed, Flow, Report
 from appliance.packet.segment import FIN, RST, SYN, Segment
-from appliance.tcp.timeouts import CLOSED, EMBRYONIC, HALF_CLOSED, IDLE, UDP
+from appliance.tcp.timeouts import CLOSED, EXPIRED, IDLE, UDP, Phase
 from appliance.verdict import FORWARD, Verdict
 
 
@@ -21,13 +21,14 @@ class Uninspected:
         closing: how it ended, None while it is alive.
     """
 
-    __slots__ = ("_began", "_fins", "_octets", "_report", "closing", "deadline", "flow")
+    __slots__ = ("_began", "_fins", "_octets", "_phase", "_report", "closing", "deadline", "flow")
 
     def __init__(self, flow: Flow, now: float, report: Report) -> None:
         self.flow = flow
         self.closing: Closing | None = None
-        self.deadline = now + EMBRYONIC
+        self.deadline = now + IDLE[Phase.EMBRYONIC]
         self._began = now
+        self._phase = Phase.EMBRYONIC
         self._report = report
         self._fins = {True: False, False: False}  # by whether the client sent it
         self._octets = 0
@@ -60,7 +61,9 @@ class Uninspected:
             if all(self._fins.values()):
                 self._close(Closing.FIN, now)
         if self.closing is None and not segment.flags & SYN:
-            self.deadline = now + (HALF_CLOSED if any(self._fins.values()) else IDLE)
+            half = any(self._fins.values())
+            self._phase = Phase.HALF_CLOSED if half else Phase.ESTABLISHED
+            self.deadline = now + IDLE[self._phase]
         return FORWARD
 
     def touch(self, now: float) -> Verdict:
@@ -70,7 +73,7 @@ class Uninspected:
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        self._close(Closing.TIMEOUT, now)
+        self._close(EXPIRED[self._phase], now)
 
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""

@@ -409,9 +409,11 @@ def test_special_characters_in_addresses(name):
     line = b"MAIL FROM:<a|b@c>\r\n"
     if name in ("7.0", "7.1"):
         assert said(wire, True, line) == b""
-        *_, dropped, closed = wire.events
+        *_, refused, dropped, closed = wire.events
+        assert isinstance(refused, Inspected)
+        assert (refused.kind, refused.detail) == (Kind.ADDRESS_REFUSED, "<a|b@c>")
         assert isinstance(dropped, Inspected)
-        assert (dropped.kind, dropped.detail) == (Kind.CONNECTION_DROPPED, "<a|b@c>")
+        assert dropped.kind is Kind.CONNECTION_DROPPED
         assert isinstance(closed, ConnectionClosed)
         assert closed.closing is Closing.DROPPED
         assert wire.client(b"NOOP\r\n") is DROP

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from appliance.events import Closing, ConnectionClosed, Denial, Inspected, Kind, PacketDenied
+from appliance.smtp.release import DEFAULT
 from appliance.tcp import stream
 from appliance.verdict import DROP, FORWARD
 from tests.wire import (
@@ -300,6 +301,18 @@ def test_embryonic_connections_end_sooner():
     wire.give(packet(True, CLIENT_START, 0, SYN))
     wire.firewall.expire(wire.now + 40)
     assert wire.firewall.flows == 0
+    assert closings(wire) == [Closing.SYN_TIMEOUT]
+
+
+@pytest.mark.parametrize("release", [DEFAULT, None])
+def test_half_closed_connections_end_sooner(release):
+    wire = Wire(release).handshake()
+    wire.server(b"220 x\r\n")
+    wire.client(b"", flags=FIN | ACK)
+    wire.firewall.expire(wire.now + 590)
+    assert not closings(wire)
+    wire.firewall.expire(wire.now + 640)
+    assert closings(wire) == [Closing.FIN_TIMEOUT]
 
 
 def test_connection_that_is_not_inspected_passes_unread():

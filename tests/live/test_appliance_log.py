@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config.model import Logging
 from appliance.errors import PixguardError
 from appliance.live.log import Log
 
@@ -75,6 +77,19 @@ def test_a_full_disk_stops_nothing() -> None:
     log = Log(Path("/dev/full"))
     log.write("lost")
     log.write("lost, too")
+
+
+def test_the_console_gets_what_the_rule_file_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = Log(tmp_path / "log")
+    log.configure(Logging(on=True, levels=(("console", 4), ("buffered", 6))))
+    log.take("%PIX-6-302013: Built")
+    log.take("%PIX-4-106023: Deny")
+    log.take("pixguard: ready")
+    log.close()
+    assert re.fullmatch(r".{20}: %PIX-4-106023: Deny\n", capsys.readouterr().err)
+    assert len((tmp_path / "log").read_text().splitlines()) == 3
 
 
 def test_without_a_file_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

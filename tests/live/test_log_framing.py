@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.model import Logging, LogHost
-from appliance.live.framing import Message, datagram, file_level, host_level, is_logged
+from appliance.live.framing import Message, datagram, file_level, is_logged, level
 from appliance.live.log import Log
 
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -149,7 +149,7 @@ def test_what_is_no_message_of_a_device(text: str) -> None:
 def test_the_file_takes_what_any_destination_would_and_servers_what_trap_says(
     settings: Logging, of_file: int, of_hosts: int
 ) -> None:
-    assert (file_level(settings), host_level(settings)) == (of_file, of_hosts)
+    assert (file_level(settings), level(settings, "trap")) == (of_file, of_hosts)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from appliance.events import (
 )
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog, flag_names
+from tests.wire import Wire
 
 OUTSIDE = Endpoint(
     "outside", IPv4Address("203.0.113.10"), 40000, IPv4Address("203.0.113.10"), 40000
@@ -61,6 +62,8 @@ def test_connection_built_before_6_2():
         (INBOUND, Closing.RESET, False, "Reset-I"),
         (OUTBOUND, Closing.RESET, True, "Reset-I"),
         (OUTBOUND, Closing.RESET, False, "Reset-O"),
+        (INBOUND, Closing.SYN_TIMEOUT, False, "SYN Timeout"),
+        (INBOUND, Closing.FIN_TIMEOUT, False, "FIN Timeout"),
         (INBOUND, Closing.TIMEOUT, False, "Conn-timeout"),
         (INBOUND, Closing.DROPPED, False, "Deny"),
     ],
@@ -185,16 +188,46 @@ def test_messages_of_7_0_and_later():
     )
     reset = ConnectionClosed(0, INBOUND, Closing.RESET, False, 1, 2)
     assert (ASA.message(reset) or "").endswith(" bytes 2 TCP Reset-I")
-    said = Inspected(0, Kind.CONNECTION_DROPPED, INBOUND, Direction.TO_SERVER, 0, detail="<a|b>")
+    said = Inspected(0, Kind.ADDRESS_REFUSED, INBOUND, Direction.TO_SERVER, 0, detail="<a|b>")
     assert ASA.message(said) == (
         "%ASA-2-108003: Terminating ESMTP/SMTP connection; malicious pattern detected in the mail "
         f"address from {ends}. Data:<a|b>"
     )
+    for kind, reason in (
+        (Kind.CONNECTION_DROPPED, "inspector disconnected, dropped packet"),
+        (Kind.CONNECTION_RESET, "inspector reset unconditionally"),
+        (
+            Kind.INCONSISTENT_RETRANSMISSION,
+            "failed to consolidate new buffer data with original",
+        ),
+    ):
+        terminated = Inspected(0, kind, INBOUND, Direction.TO_SERVER, 0)
+        assert ASA.message(terminated) == (
+            f"%ASA-4-507003: tcp flow from {ends} terminated by inspection engine, "
+            f"reason - {reason}."
+        )
+        assert NEW.message(terminated) is None
     tls = Inspected(0, Kind.OPAQUE, INBOUND, Direction.TO_CLIENT, 0)
     assert ASA.message(tls) == (
         "%ASA-6-108007: TLS started on ESMTP session between client outside:203.0.113.10/40000 "
         "and server inside:10.1.1.5/25"
     )
+
+
+def test_a_dropped_connection_draws_its_messages_in_order():
+    wire = Wire(RELEASES["7.0"]).handshake()
+    wire.server(b"220 x\r\n")
+    wire.client(b"MAIL FROM:<a|b@c>\r\n")
+    wire.client(b"NOOP\r\n")
+    lines = [ASA.message(event) or "" for event in wire.events]
+    numbers = [line.split(":")[0] for line in lines if line]
+    assert numbers == [
+        "%ASA-6-302013",
+        "%ASA-2-108003",
+        "%ASA-4-507003",
+        "%ASA-6-302014",
+        "%ASA-6-106015",
+    ]
 
 
 def test_flag_names_lowest_bit_first():
