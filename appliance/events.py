@@ -44,10 +44,18 @@ class Closing(Enum):
     FIN = "fin"
     RESET = "reset"
     DROPPED = "dropped"  # by inspection, which may have sent a RST to both ends
-    SYN_TIMEOUT = "syn-timeout"  # before it was established
-    FIN_TIMEOUT = "fin-timeout"  # half-closed
     TIMEOUT = "timeout"
     OPEN = "open"
+
+
+class Phase(Enum):
+    """How far a TCP connection has come."""
+
+    EMBRYONIC = "embryonic"
+    """Not established yet."""
+    ESTABLISHED = "established"
+    HALF_CLOSED = "half-closed"
+    """One end has sent its FIN."""
 
 
 class Denial(Enum):
@@ -127,6 +135,7 @@ class ConnectionClosed:
         by_client: for a reset, whether the client sent it.
         duration: seconds it lasted.
         octets: bytes of TCP payload forwarded, both directions.
+        phase: how far it had come.
     """
 
     time: float
@@ -135,6 +144,7 @@ class ConnectionClosed:
     by_client: bool
     duration: float
     octets: int
+    phase: Phase = Phase.ESTABLISHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from appliance.events import (
     Inspected,
     Kind,
     PacketDenied,
+    Phase,
 )
 from appliance.smtp.release import ConnectionMessages, Release
 
@@ -27,9 +28,6 @@ _FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 
 _REASONS = {
     Closing.FIN: "TCP FINs",
-    Closing.SYN_TIMEOUT: "SYN Timeout",
-    Closing.FIN_TIMEOUT: "FIN Timeout",
-    Closing.TIMEOUT: "Conn-timeout",
     Closing.DROPPED: "Deny",
 }
 
@@ -39,6 +37,12 @@ _MODERN_REASONS = {
 }
 """The same from 7.0 on."""
 
+
+_TIMEOUTS = {
+    Phase.EMBRYONIC: "SYN Timeout",
+    Phase.ESTABLISHED: "Conn-timeout",
+    Phase.HALF_CLOSED: "FIN Timeout",
+}
 
 _TERMINATIONS = {
     Kind.CONNECTION_DROPPED: "inspector disconnected, dropped packet",
@@ -101,6 +105,8 @@ class Syslog:
             # I and O tell which side reset: the inner, more secure one or the outer.
             side = "O" if event.by_client == flow.inbound else "I"
             reason = f"TCP Reset-{side}" if self._release.modern_messages else f"Reset-{side}"
+        elif event.closing is Closing.TIMEOUT:
+            reason = _TIMEOUTS[event.phase]
         else:
             reasons = _MODERN_REASONS if self._release.modern_messages else _REASONS
             reason = reasons[event.closing]

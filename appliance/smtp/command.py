@@ -263,9 +263,7 @@ class Commands:
         if found and self._release.addresses is Addresses.DROP:
             self.refusal = Refusal.DROP
             said = bytes(line)
-            remarks.append(
-                Remark(Kind.ADDRESS_REFUSED, found[0], said, detail=address.shown(said))
-            )
+            remarks.append(Remark(Kind.ADDRESS_REFUSED, found[0], said, detail=address.shown(said)))
         for stray in found:
             data[stray] = _BLANK
 

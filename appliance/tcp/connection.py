@@ -9,6 +9,7 @@ from appliance.events import (
     ConnectionClosed,
     Flow,
     Kind,
+    Phase,
     Report,
 )
 from appliance.packet.segment import ACK, FIN, PSH, RST, SYN, URG, Changes, Segment, compose, edit
@@ -16,7 +17,7 @@ from appliance.smtp.inspector import Inspector
 from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
 from appliance.tcp.own import OwnPacket, OwnPackets
 from appliance.tcp.stream import REMEMBERED, Room, Run, Stream, add_run
-from appliance.tcp.timeouts import CLOSED, EXPIRED, IDLE, Phase
+from appliance.tcp.timeouts import CLOSED, IDLE
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
 
@@ -144,7 +145,7 @@ class Connection:
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        self._close(EXPIRED[self._phase], now)
+        self._close(Closing.TIMEOUT, now)
 
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
@@ -532,7 +533,15 @@ class Connection:
         self.deadline = now + CLOSED
         self._own.clear()
         self._report(
-            ConnectionClosed(now, self.flow, closing, by_client, now - self._began, self._octets)
+            ConnectionClosed(
+                now,
+                self.flow,
+                closing,
+                by_client,
+                now - self._began,
+                self._octets,
+                self._phase,
+            )
         )
 
     def _refuse(self, segment: Segment, from_client: bool, now: float, why: str) -> Verdict:

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
-from appliance.events import Closing
-
-
-class Phase(Enum):
-    """How far a TCP connection has come."""
-
-    EMBRYONIC = "embryonic"
-    """Not established yet."""
-    ESTABLISHED = "established"
-    HALF_CLOSED = "half-closed"
-    """One end has sent its FIN."""
-
+from appliance.events import Phase
 
 IDLE = {
     Phase.EMBRYONIC: 30.0,
@@ -23,13 +10,6 @@ IDLE = {
     Phase.HALF_CLOSED: 600.0,  # half-closed 0:10:00
 }
 """Seconds without a packet; an embryonic connection has them in all."""
-
-EXPIRED = {
-    Phase.EMBRYONIC: Closing.SYN_TIMEOUT,
-    Phase.ESTABLISHED: Closing.TIMEOUT,
-    Phase.HALF_CLOSED: Closing.FIN_TIMEOUT,
-}
-"""How a connection ends that was idle for longer."""
 
 UDP = 120.0
 """Without a datagram (`udp 0:02:00`)."""

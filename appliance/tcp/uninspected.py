@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from appliance.events import Closing, ConnectionClosed, Flow, Report
+from appliance.events import Closing, ConnectionClosed, Flow, Phase, Report
 from appliance.packet.segment import FIN, RST, SYN, Segment
-from appliance.tcp.timeouts import CLOSED, EXPIRED, IDLE, UDP, Phase
+from appliance.tcp.timeouts import CLOSED, IDLE, UDP
 from appliance.verdict import FORWARD, Verdict
 
 
@@ -73,7 +73,7 @@ class Uninspected:
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
-        self._close(EXPIRED[self._phase], now)
+        self._close(Closing.TIMEOUT, now)
 
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
@@ -85,6 +85,12 @@ class Uninspected:
             self.deadline = now + CLOSED
             self._report(
                 ConnectionClosed(
-                    now, self.flow, closing, by_client, now - self._began, self._octets
+                    now,
+                    self.flow,
+                    closing,
+                    by_client,
+                    now - self._began,
+                    self._octets,
+                    self._phase,
                 )
             )

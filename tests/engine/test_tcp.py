@@ -6,7 +6,15 @@ import struct
 
 import pytest
 
-from appliance.events import Closing, ConnectionClosed, Denial, Inspected, Kind, PacketDenied
+from appliance.events import (
+    Closing,
+    ConnectionClosed,
+    Denial,
+    Inspected,
+    Kind,
+    PacketDenied,
+    Phase,
+)
 from appliance.smtp.release import DEFAULT
 from appliance.tcp import stream
 from appliance.verdict import DROP, FORWARD
@@ -41,6 +49,11 @@ def details(wire: Wire, kind: Kind) -> list[str]:
 
 def closings(wire: Wire) -> list[Closing]:
     return [e.closing for e in wire.events if isinstance(e, ConnectionClosed)]
+
+
+def phase(wire: Wire) -> Phase:
+    (closed,) = [e for e in wire.events if isinstance(e, ConnectionClosed)]
+    return closed.phase
 
 
 def test_unedited_packet_is_forwarded_as_it_came():
@@ -294,6 +307,7 @@ def test_idle_connections_end():
     wire.firewall.expire(wire.now + 3610)
     assert wire.firewall.flows == 0
     assert closings(wire) == [Closing.TIMEOUT]
+    assert phase(wire) is Phase.ESTABLISHED
 
 
 def test_embryonic_connections_end_sooner():
@@ -301,7 +315,8 @@ def test_embryonic_connections_end_sooner():
     wire.give(packet(True, CLIENT_START, 0, SYN))
     wire.firewall.expire(wire.now + 40)
     assert wire.firewall.flows == 0
-    assert closings(wire) == [Closing.SYN_TIMEOUT]
+    assert closings(wire) == [Closing.TIMEOUT]
+    assert phase(wire) is Phase.EMBRYONIC
 
 
 @pytest.mark.parametrize("release", [DEFAULT, None])
@@ -312,7 +327,8 @@ def test_half_closed_connections_end_sooner(release):
     wire.firewall.expire(wire.now + 590)
     assert not closings(wire)
     wire.firewall.expire(wire.now + 640)
-    assert closings(wire) == [Closing.FIN_TIMEOUT]
+    assert closings(wire) == [Closing.TIMEOUT]
+    assert phase(wire) is Phase.HALF_CLOSED
 
 
 def test_connection_that_is_not_inspected_passes_unread():

@@ -18,6 +18,7 @@ from appliance.events import (
     Inspected,
     Kind,
     PacketDenied,
+    Phase,
 )
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog, flag_names
@@ -62,8 +63,6 @@ def test_connection_built_before_6_2():
         (INBOUND, Closing.RESET, False, "Reset-I"),
         (OUTBOUND, Closing.RESET, True, "Reset-I"),
         (OUTBOUND, Closing.RESET, False, "Reset-O"),
-        (INBOUND, Closing.SYN_TIMEOUT, False, "SYN Timeout"),
-        (INBOUND, Closing.FIN_TIMEOUT, False, "FIN Timeout"),
         (INBOUND, Closing.TIMEOUT, False, "Conn-timeout"),
         (INBOUND, Closing.DROPPED, False, "Deny"),
     ],
@@ -74,6 +73,19 @@ def test_connection_closed(flow, closing, by_client, reason):
         f"%PIX-6-302014: Teardown TCP connection {flow.number} for outside:203.0.113.10/40000 "
         f"to inside:10.1.1.5/25 duration 1:02:05 bytes 1234 {reason}"
     )
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason"),
+    [
+        (Phase.EMBRYONIC, "SYN Timeout"),
+        (Phase.ESTABLISHED, "Conn-timeout"),
+        (Phase.HALF_CLOSED, "FIN Timeout"),
+    ],
+)
+def test_connection_timed_out(phase, reason):
+    event = ConnectionClosed(0, INBOUND, Closing.TIMEOUT, False, 1, 2, phase)
+    assert (NEW.message(event) or "").endswith(f" bytes 2 {reason}")
 
 
 def test_connection_closed_before_6_2():
