@@ -11,11 +11,15 @@ from appliance.events import (
     Event,
     Flow,
     Inspected,
+    Kind,
     PacketDenied,
 )
 from appliance.live.framing import Message
 
 Record: TypeAlias = dict[str, str | int | float]
+
+_LOG_ON = (b"AUTH", b"X-EXPS")
+"""Verbs behind which a password may stand (RFC 4954, section 4; Exchange's own)."""
 
 _KINDS = {
     ConnectionBuilt: "connection-built",
@@ -62,8 +66,8 @@ def record(event: Event, message: Message | None) -> Record:
             fields |= {
                 "direction": event.direction.value,
                 "offset": event.offset,
-                "original": event.original.decode("latin-1"),
-                "rewritten": event.rewritten.decode("latin-1"),
+                "original": _without_secrets(event, event.original),
+                "rewritten": _without_secrets(event, event.rewritten),
             }
     if message:
         fields |= {
@@ -72,6 +76,16 @@ def record(event: Event, message: Message | None) -> Record:
             "message": str(message),
         }
     return fields
+
+
+def _without_secrets(event: Inspected, text: bytes) -> str:
+    """Bytes of a mail session as they may be kept: no passwords, and nothing out of a mail."""
+    if event.kind is Kind.SEGMENT_DROPPED:
+        return ""
+    verb, _, _ = event.original.partition(b" ")
+    if verb.upper() in _LOG_ON:
+        text = text[: len(verb)]
+    return text.decode("latin-1")
 
 
 def _flow(flow: Flow) -> Record:

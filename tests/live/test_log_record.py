@@ -90,6 +90,21 @@ def test_each_event_has_its_fields(event: Event, fields: Record) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "original", "rewritten", "shown"),
+    [
+        (Kind.COMMAND_BLOCKED, b"auth PLAIN AGEAYg==\r\n", b"XXXX PLAIN AGEAYg==\r\n", "auth"),
+        (Kind.COMMAND_BLOCKED, b"X-EXPS LOGIN Yg==\r\n", b"XXXXXX LOGIN Yg==\r\n", "X-EXPS"),
+        (Kind.SEGMENT_DROPPED, b"AGEAYg==\r\n", b"", ""),
+    ],
+)
+def test_no_password_is_kept(kind: Kind, original: bytes, rewritten: bytes, shown: str) -> None:
+    event = Inspected(1, kind, FLOW, Direction.TO_SERVER, 0, original, rewritten)
+    fields = record(event, None)
+    assert fields["original"] == shown
+    assert "Yg==" not in str(fields)
+
+
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("product", ["PIX", "ASA"])
 def test_every_message_can_be_taken_apart(product: str, release: str) -> None:
