@@ -126,11 +126,12 @@ def releases() -> None:
 @main.command()
 @click.option("--config", required=True, type=FILE, help="Rule file.")
 @click.option("--box", type=FILE, required=True, help="Box file.")
-def run(config: Path, box: Path) -> int:
+@click.option("--replace", is_flag=True, help="Take the place of one that runs, and its mail.")
+def run(config: Path, box: Path, replace: bool) -> int:
     """Be the firewall of this machine (root)."""
     from appliance.live.appliance import run_appliance
 
-    return run_appliance(config, box)
+    return run_appliance(config, box, replace)
 
 
 @main.command()

@@ -12,6 +12,11 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" or c == "\t" else ascii(c)[1:-1] for c in text)
 
 
+def one_line(text: str) -> str:
+    """A text of several lines, such as a traceback, as one line."""
+    return " | ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
 class Severity(Enum):
     """Whether a finding makes a file unusable."""
 

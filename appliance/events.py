@@ -70,6 +70,7 @@ class Denial(Enum):
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
     OWN_ADDRESS = "710005"  # to the firewall itself or to all hosts, which is not forwarded
+    NO_ROOM = "211001"  # as many connections are known as may be
     NO_ROUTE = "110001"  # no interface leads to the destination, or to the source
 
 
@@ -195,5 +196,25 @@ class Inspected:
     detail: str = ""
 
 
-Event: TypeAlias = ConnectionBuilt | ConnectionClosed | PacketDenied | Inspected
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The firewall itself failed at a packet; that connection is closed, all others go on.
+
+    Args:
+        time: seconds since the epoch.
+        flow: the connection.
+        packet: the packet, from its IPv4 header on; empty if it was a timer.
+        trace: where in the program, several lines.
+        state: the connection as the failure left it (`appliance.handover`), empty if it cannot be
+            written down.
+    """
+
+    time: float
+    flow: Flow
+    packet: bytes
+    trace: str
+    state: bytes
+
+
+Event: TypeAlias = ConnectionBuilt | ConnectionClosed | PacketDenied | Inspected | Fault
 Report: TypeAlias = Callable[[Event], None]

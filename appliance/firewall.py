@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from struct import Struct
-from typing import TypeAlias
+from traceback import format_exc
 
+from appliance import handover
 from appliance.admission import Admission, Admit, Opening
 from appliance.events import (
     ConnectionBuilt,
@@ -13,31 +15,24 @@ from appliance.events import (
     Direction,
     Endpoint,
     Event,
+    Fault,
     Flow,
     Inspected,
     Kind,
     PacketDenied,
     Report,
 )
+from appliance.flows import AnyFlow, Flows, Key, turned
 from appliance.packet.checksum import header_length
 from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.inspector import Inspector
 from appliance.tcp.connection import Connection
-from appliance.tcp.stream import Room
+from appliance.tcp.room import Room
 from appliance.tcp.uninspected import Uninspected
 from appliance.verdict import DROP, FORWARD, Verdict
 
 _PORTS = Struct("!HH")
-
-_GRAIN = 4
-"""Seconds that are looked at together."""
-
-_LOOK = 30
-"""Seconds after which a flow is looked at again; it may outlive its deadline by as much."""
-
-Key: TypeAlias = tuple[int, int, int, int, int, int]
-"""Protocol, source, source port, destination, destination port, mark."""
 
 
 class Firewall:
@@ -48,23 +43,24 @@ class Firewall:
         report: called with every event, in order.
         recorded: the packets come from a capture, whose connections may have begun before it did
             and whose ends answered what was forwarded then: see `Connection`.
+
+    Attributes:
+        room: what connections take of memory.
     """
 
     def __init__(self, admit: Admit, report: Report, recorded: bool = False) -> None:
         self._admit = admit
         self._report = report
         self._recorded = recorded
-        self._flows: dict[Key, tuple[Connection | Uninspected, bool]] = {}
-        self._deadlines: dict[int, set[Key]] = {}
-        self._restless: set[Connection | Uninspected] = set()
-        self._looked_at = 0
+        self._flows = Flows()
+        self._restless: dict[Key, AnyFlow] = {}
         self._built = 0
-        self._room = Room()
+        self.room = Room()
 
     @property
     def flows(self) -> int:
         """How many flows are known, those just closed included."""
-        return len(self._flows) // 2
+        return len(self._flows)
 
     def receive(
         self, packet: bytes, now: float, ingress: str = "", egress: str = "", mark: int = 0
@@ -103,16 +99,37 @@ class Firewall:
                 return self._deny(opening, _unknown(opening), segment.flags, now)
             opens = _begins(segment) and from_client
             if not (opens and flow.reopened_by(segment)):
-                verdict = flow.receive(segment, from_client, now)
-                if flow.gone:
-                    self._forget(key)
-                elif flow.restless:
-                    self._restless.add(flow)
-                return verdict
+                return self._give(key, flow, segment, from_client, now)
             if flow.closing is None:
                 flow.expire(now)
-            self._forget(key)
+            self._flows.forget(key)
         return self._open(segment, key, now, ingress, egress)
+
+    def _give(
+        self, key: Key, flow: AnyFlow, segment: Segment, from_client: bool, now: float
+    ) -> Verdict:
+        """Have a flow judge a segment; if that fails, the flow is closed, and no other harmed."""
+        try:
+            verdict = flow.receive(segment, from_client, now)
+        except Exception:
+            self._fail(key, flow, segment.packet, now)
+            return DROP
+        if flow.gone:
+            self._flows.forget(key)
+        elif flow.restless:
+            self._restless[key] = flow
+        return verdict
+
+    def _fail(self, key: Key, flow: AnyFlow, packet: bytes, now: float) -> None:
+        """The engine failed, which is a fault of ours: close the connection."""
+        trace = format_exc()
+        try:
+            state = handover.write([(key, flow)], self._report)
+        except Exception:
+            state = b""
+        self._report(Fault(now, flow.flow, packet, trace, state))
+        flow.abort(now)
+        self._flows.forget(key)
 
     def expire(self, now: float) -> tuple[bytes, ...]:
         """Let timers run: close what has been idle too long.
@@ -125,28 +142,43 @@ class Firewall:
             arrived.
         """
         packets: list[bytes] = []
-        for flow in [flow for flow in self._restless if flow.restless]:
-            packets += flow.resend(now)
-        self._restless = {flow for flow in self._restless if flow.restless}
-        self._close_idle(now)
+        restless, self._restless = self._restless, {}
+        for key, flow in restless.items():
+            if flow.closing is not None:
+                continue
+            try:
+                packets += flow.resend(now)
+            except Exception:
+                self._fail(key, flow, b"", now)
+                continue
+            if flow.restless:
+                self._restless[key] = flow
+        self._flows.close_idle(now)
         return tuple(packets)
 
-    def _close_idle(self, now: float) -> None:
-        current = int(now) // _GRAIN
-        if current == self._looked_at:
-            return
-        self._looked_at = current
-        for due in sorted(moment for moment in self._deadlines if moment < current):
-            for key in self._deadlines.pop(due):
-                known = self._flows.get(key)
-                if known is None:
-                    continue
-                flow, _ = known
-                if flow.deadline <= now:
-                    flow.expire(now)
-                    self._forget(key)
-                else:
-                    self._watch(key, flow, now)
+    def hand_over(self) -> bytes:
+        """Write down all flows, for `take_over` in another process; this one is to judge no more.
+
+        Returns:
+            text for `take_over`.
+        """
+        return handover.write(self._flows, self._report)
+
+    def take_over(self, text: bytes, now: float) -> None:
+        """Take up flows that another process has handed over.
+
+        Args:
+            text: what its `hand_over` wrote.
+            now: the time in seconds.
+
+        Raises:
+            PixguardError: it cannot be used; nothing is taken up.
+        """
+        for key, flow in handover.read(text, self._report, self.room):
+            self._flows.add(key, flow, now)
+            self._built = max(self._built, flow.flow.number)
+            if flow.restless:
+                self._restless[key] = flow
 
     def close(self, now: float) -> None:
         """Report every connection that is still open as such, at the end of a capture.
@@ -154,12 +186,10 @@ class Firewall:
         Args:
             now: the time in seconds.
         """
-        for flow, from_client in self._flows.values():
-            if from_client:
-                flow.end_of_capture(now)
-        self._flows.clear()
+        for _, flow in self._flows:
+            flow.end_of_capture(now)
+        self._flows = Flows()
         self._restless.clear()
-        self._deadlines.clear()
 
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
@@ -168,7 +198,11 @@ class Firewall:
             admission = self._admit(opening)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
-            return self._build(admission, segment, key, True, now).receive(segment, True, now)
+            if self._flows.full:
+                full = replace(admission, denial=Denial.NO_ROOM)
+                return self._deny(opening, full, segment.flags, now)
+            flow = self._build(admission, segment, key, True, now)
+            return self._give(key, flow, segment, True, now)
         if not self._recorded or segment.flags & RST:
             return self._deny(opening, _unknown(opening), segment.flags, now)
         return self._adopt(opening, segment, key, now)
@@ -179,7 +213,7 @@ class Firewall:
         admission = self._admit(opening)
         from_client = True
         if admission.inspection is None or segment.flags & SYN:
-            turned = self._admit(
+            reverse = self._admit(
                 Opening(
                     protocol=TCP,
                     source=opening.destination,
@@ -190,23 +224,23 @@ class Firewall:
                     egress=opening.ingress,
                 )
             )
-            if turned.denial is None and (
-                turned.inspection or admission.denial or segment.flags & SYN
+            if reverse.denial is None and (
+                reverse.inspection or admission.denial or segment.flags & SYN
             ):
-                admission, from_client = turned, False
+                admission, from_client = reverse, False
         if admission.denial is not None:
             return self._deny(opening, _unknown(opening), segment.flags, now)
         if not from_client:
-            key = _turned(key)
+            key = turned(key)
         flow = self._build(admission, segment, key, from_client, now)
         if isinstance(flow, Connection):
             way = Direction.TO_SERVER if from_client else Direction.TO_CLIENT
             self._report(Inspected(now, Kind.ADOPTED, flow.flow, way, 0))
-        return flow.receive(segment, from_client, now)
+        return self._give(key, flow, segment, from_client, now)
 
     def _build(
         self, admission: Admission, segment: Segment, key: Key, from_client: bool, now: float
-    ) -> Connection | Uninspected:
+    ) -> AnyFlow:
         self._built += 1
         release = admission.inspection
         flow = Flow(
@@ -217,30 +251,15 @@ class Firewall:
             inspected=release.name if release else "",
         )
         self._report(ConnectionBuilt(now, flow))
-        built: Connection | Uninspected
+        built: AnyFlow
         if release is None:
             built = Uninspected(flow, now, self._report)
         else:
             greeting_due = bool(segment.flags & SYN) or not from_client
             inspector = Inspector(release, greeting_due, self._recorded)
-            built = Connection(flow, inspector, now, self._report, self._room, self._recorded)
-        self._remember(key, built, now)
+            built = Connection(flow, inspector, now, self._report, self.room, self._recorded)
+        self._flows.add(key, built, now)
         return built
-
-    def _remember(self, key: Key, flow: Connection | Uninspected, now: float) -> None:
-        self._flows[key] = (flow, True)
-        self._flows[_turned(key)] = (flow, False)
-        self._watch(key, flow, now)
-
-    def _watch(self, key: Key, flow: Connection | Uninspected, now: float) -> None:
-        due = min(flow.deadline, now + _LOOK)  # an end brings the deadline nearer
-        self._deadlines.setdefault(int(due) // _GRAIN, set()).add(key)
-
-    def _forget(self, key: Key) -> None:
-        flow, _ = self._flows.pop(key)
-        if isinstance(flow, Connection):
-            flow.let_go()
-        self._flows.pop(_turned(key), None)
 
     def _receive_other(
         self, packet: bytes, now: float, ingress: str, egress: str, mark: int
@@ -278,7 +297,7 @@ class Firewall:
             return self._deny(opening, admission, type_and_code, now)
         if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
-            self._remember(key, Uninspected(flow, now, _ignore), now)
+            self._flows.add(key, Uninspected(flow, now, _ignore), now)
         return FORWARD
 
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:
@@ -327,12 +346,6 @@ def _unknown(opening: Opening) -> Admission:
 
 def _endpoint(interface: str, address: IPv4Address, port: int) -> Endpoint:
     return Endpoint(interface, address, port, address, port)
-
-
-def _turned(key: Key) -> Key:
-    """The key of the other direction."""
-    protocol, source, source_port, destination, destination_port, mark = key
-    return protocol, destination, destination_port, source, source_port, mark
 
 
 def _ignore(event: Event) -> None:

@@ -227,6 +227,8 @@ def _denied(event: PacketDenied) -> str:
             return f"3-106011: Deny inbound (No xlate) {named}"
         case Denial.NO_TRANSLATION:
             return f"3-305005: No translation group found for {named}"
+        case Denial.NO_ROOM:
+            return "3-211001: Memory allocation Error"
         case Denial.NO_ROUTE:
             return f"6-110001: No route to {destination.address} from {source.address}"
 

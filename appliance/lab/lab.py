@@ -169,8 +169,11 @@ class Lab:
         )
         return content
 
-    def start_appliance(self) -> None:
+    def start_appliance(self, *options: str) -> None:
         """Start the appliance in the router's namespace, and wait until it is up.
+
+        Args:
+            options: of `pixguard run`, besides the files.
 
         Raises:
             PixguardError: it does not come up; what it said.
@@ -196,7 +199,7 @@ class Lab:
                 self.router,
                 (
                     *(sys.executable, "-P", "-m", "appliance", "run"),
-                    *("--config", str(self._rules), "--box", str(box_file)),
+                    *("--config", str(self._rules), "--box", str(box_file), *options),
                 ),
                 self.log_file,
                 {"NOTIFY_SOCKET": str(notify)},

@@ -11,22 +11,23 @@ from appliance.box import Box, load_box
 from appliance.config.load import load_configuration, read_file
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.kernel import Changes, Setting, wanted_settings
+from appliance.live.kernel import LIBERAL, Changes, Setting, wanted_settings
 from appliance.live.log import Log
 from appliance.live.netfilter import Rules, compile_rules, install, withdraw
 from appliance.live.notify import notify
 from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
-from appliance.live.state import alone, counters_file, journal_file
+from appliance.live.state import alone, journal_file
 from appliance.live.supervisor import Supervisor
 from appliance.smtp.release import ANSWERS
 
 
-def run_appliance(config: Path, box: Path) -> int:
+def run_appliance(config: Path, box: Path, replace: bool) -> int:
     """Be the firewall until SIGTERM or SIGINT; on SIGHUP, read the rule file again.
 
     Args:
         config: the rule file.
         box: the box file.
+        replace: whether to take the place of one that runs.
 
     Returns:
         the exit code.
@@ -42,8 +43,8 @@ def run_appliance(config: Path, box: Path) -> int:
     find_user(machine.user)
     log = Log(machine.log, machine.json_log)
     try:
-        with alone(machine.state):
-            Appliance(config, configuration, machine, log).run()
+        with alone(machine.state, replace) as taking_over:
+            Appliance(config, configuration, machine, log).run(taking_over)
     finally:
         log.close()
     return 0
@@ -68,10 +69,15 @@ class Appliance:
         self._rules = compile_rules(configuration, box)
         self._liberal = False
         self._changes = Changes(journal_file(box.state))
-        self._supervisor = Supervisor(box, configuration, log, counters_file(box.state))
+        self._supervisor = Supervisor(box, configuration, log)
 
-    def run(self) -> None:
+    def run(self, taking_over: bool) -> None:
         """Start, be the firewall until told to stop, and put everything back.
+
+        If another appliance takes its place, all stays as it is, for that one to put back.
+
+        Args:
+            taking_over: whether another one has left its rules and connections to this one.
 
         Raises:
             PixguardError: it cannot start, or something cannot be put back.
@@ -80,7 +86,7 @@ class Appliance:
         with ExitStack() as undo:
             undo.callback(self._supervisor.stop)
             try:
-                self._start(undo)
+                self._start(undo, taking_over)
             except PixguardError:
                 if not self._supervisor.stopping:
                     raise
@@ -90,17 +96,25 @@ class Appliance:
             notify("READY=1")
             self._supervisor.run(self._reload)
             notify("STOPPING=1")
+            if self._supervisor.replaced:
+                undo.pop_all()
+                self._supervisor.stop()
+                self._log.write("pixguard: the firewall is handed over")
+                return
         self._log.write("pixguard: the firewall is withdrawn")
 
-    def _start(self, undo: ExitStack) -> None:
+    def _start(self, undo: ExitStack, taking_over: bool) -> None:
+        if taking_over:
+            # Connections that were handed over may need it.
+            self._liberal = self._changes.include(LIBERAL)
         # A list, since both are to be done.
-        if any([self._changes.restore(), withdraw()]):
+        elif any([self._changes.restore(), withdraw()]):
             self._log.write("pixguard: put back what an earlier run left, which did not end itself")
         wanted = self._wanted(self._configuration)
         self._changes.missing(wanted)  # refuses, while nothing is touched yet
         # The workers first, so that no packet meets a queue without a listener. Forwarding last,
         # so that nothing passes unfiltered; and the reverse at the end.
-        self._supervisor.start()
+        self._supervisor.start(taking_over)
         undo.callback(withdraw)
         install(self._rules)
         undo.callback(self._changes.restore)

@@ -72,6 +72,21 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a worker's engine takes of memory now; the bounds: docs/limits.md.
+
+    Args:
+        connections: that are known, those just closed included.
+        held: bytes of packets held out of order.
+        remembered: bytes remembered of what was forwarded.
+    """
+
+    connections: int = 0
+    held: int = 0
+    remembered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class QueueState:
     """What the kernel says of a queue.
 

@@ -95,6 +95,10 @@ class Journal:
 
 _JOURNAL = TypeAdapter(Journal)
 
+LIBERAL = Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_be_liberal", "1")
+"""Connection tracking sees packets before they are edited: where lengths change, numbers of the one
+end that the other has never had would be INVALID to it."""
+
 
 def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tuple[Setting, ...]:
     """What a configuration needs of the machine, in the order in which it is to be made.
@@ -133,9 +137,7 @@ def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tu
     # Or conntrack takes up connections in the middle.
     settings.append(Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_loose", "0"))
     if liberal:
-        # Conntrack sees packets before they are edited: numbers of the one end that the other has
-        # never had would be INVALID to it.
-        settings.append(Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_be_liberal", "1"))
+        settings.append(LIBERAL)
     # Not net.ipv4.ip_forward, which would make every interface of the machine forward.
     settings += [Sysctl(f"net/ipv4/conf/{each}/forwarding", "1") for each in linux.values()]
     return tuple(settings)
@@ -220,6 +222,14 @@ class Changes:
         for setting in missing:
             present.check(setting)
         return missing
+
+    def include(self, setting: Setting) -> bool:
+        """Whether a setting is one of them.
+
+        Args:
+            setting: the setting.
+        """
+        return any(change.setting == setting for change in self._made)
 
     def restore(self) -> bool:
         """Undo everything in reverse order; what somebody else has changed since stays.

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.counters import Counters
+from appliance.live.counters import Counters, Usage
 from appliance.live.record import Record
 
 MAX_MESSAGE = 64 << 20
@@ -95,11 +95,37 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """From a worker: what it has done since it began."""
+    """From a worker: what it has done since it began, and what memory it uses now."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     counters: Counters
+    usage: Usage
     kind: Literal["count"] = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """From a worker: the engine failed; what is needed to have it fail again.
+
+    Args:
+        trace: where in the program.
+        packet: the packet at which it failed, in hexadecimal digits.
+        state: its connection as the failure left it, likewise.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    trace: str
+    packet: str
+    state: str
+    kind: Literal["faulted"] = "faulted"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """To a worker: write down the connections, count for the last time and end."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    kind: Literal["hand-over"] = "hand-over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +136,9 @@ class Stop:
     kind: Literal["stop"] = "stop"
 
 
-Message: TypeAlias = Configure | Configured | Failed | LogLine | Recorded | Count | Stop
+Message: TypeAlias = (
+    Configure | Configured | Failed | LogLine | Recorded | Faulted | Count | HandOver | Stop
+)
 _MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 

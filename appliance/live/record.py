@@ -9,6 +9,7 @@ from appliance.events import (
     ConnectionClosed,
     Endpoint,
     Event,
+    Fault,
     Flow,
     Inspected,
     Kind,
@@ -25,6 +26,7 @@ _KINDS = {
     ConnectionBuilt: "connection-built",
     ConnectionClosed: "connection-closed",
     PacketDenied: "packet-denied",
+    Fault: "fault",
 }
 
 
@@ -55,6 +57,8 @@ def record(event: Event, message: Message | None) -> Record:
                 "duration": event.duration,
                 "octets": event.octets,
             }
+        case Fault():
+            fields |= _flow(event.flow)
         case PacketDenied():
             fields |= {
                 "protocol": event.protocol,

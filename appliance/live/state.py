@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from appliance.errors import PixguardError
+
+PATIENCE = 30.0
+"""Seconds that another appliance has to hand over."""
 
 
 def counters_file(state: Path) -> Path:
@@ -31,6 +36,38 @@ def journal_file(state: Path) -> Path:
         state: the box file's state directory.
     """
     return state / f"changes-{_namespace()}.json"
+
+
+def connections_file(state: Path, worker: int) -> Path:
+    """Where a worker writes its connections down for the one that takes its place.
+
+    Args:
+        state: the box file's state directory.
+        worker: the worker, from 0.
+    """
+    return state / f"connections-{_namespace()}-{worker}"
+
+
+def discard_connections(state: Path, first: int = 0) -> None:
+    """Remove what workers have written down.
+
+    Args:
+        state: the box file's state directory.
+        first: the first worker concerned.
+    """
+    while (path := connections_file(state, first)).exists():
+        path.unlink()
+        first += 1
+
+
+def fault_file(state: Path, number: int) -> Path:
+    """Where what is needed to have the engine fail again is kept.
+
+    Args:
+        state: the box file's state directory.
+        number: counts them, from 1.
+    """
+    return state / f"fault-{_namespace()}-{number}.json"
 
 
 def write(path: Path, text: str, lasting: bool = False) -> None:
@@ -58,34 +95,69 @@ def write(path: Path, text: str, lasting: bool = False) -> None:
 
 
 @contextmanager
-def alone(state: Path) -> Iterator[None]:
+def alone(state: Path, replace: bool) -> Iterator[bool]:
     """See to it that this network namespace has one appliance, and that one has a directory.
 
     The directory is removed at the end, unless somebody else has something in it.
 
     Args:
         state: the box file's state directory.
+        replace: whether to ask the one that there is to hand over to this one.
+
+    Yields:
+        whether one has handed over.
 
     Raises:
-        PixguardError: there is one already, or the directory cannot be made.
+        PixguardError: there is one already, or it does not hand over, or the directory cannot be
+            made.
     """
     path = state / f"lock-{_namespace()}"
+    # Whoever is asked before it can hand over, is asked again.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    asked = False
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            handle = _lock(path)
+            break
+        except BlockingIOError:
+            if not replace:
+                raise PixguardError(
+                    "another pixguard is the firewall of this network namespace; "
+                    "`pixguard run --replace` takes its place"
+                ) from None
+            if time.monotonic() > deadline:
+                raise PixguardError("the other pixguard does not hand over") from None
+            asked |= _ask_to_hand_over(path)
+            time.sleep(0.05)
+        except OSError as error:
+            raise PixguardError(
+                f"{state}: cannot use the directory: {error.strerror}; "
+                "`state` in the box file names it"
+            ) from error
     try:
-        handle = _lock(path)
-    except BlockingIOError:
-        raise PixguardError("another pixguard is the firewall of this network namespace") from None
-    except OSError as error:
-        raise PixguardError(
-            f"{state}: cannot use the directory: {error.strerror}; `state` in the box file names it"
-        ) from error
-    try:
-        yield
+        os.truncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield asked
     finally:
         counters_file(state).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty
             state.rmdir()
         os.close(handle)
+
+
+def _ask_to_hand_over(lock: Path) -> bool:
+    """Ask whoever holds a lock to hand over; tells whether that could be done."""
+    with suppress(OSError, ValueError), ExitStack() as undo:
+        number = int(lock.read_text())
+        process = os.pidfd_open(number)
+        undo.callback(os.close, process)
+        # It removes the file before it ends, so this is its number still, and no one else's.
+        if int(lock.read_text()) == number:
+            signal.pidfd_send_signal(process, signal.SIGUSR1)
+            return True
+    return False
 
 
 def _lock(path: Path) -> int:

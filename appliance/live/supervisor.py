@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import signal
 import socket
@@ -17,7 +18,7 @@ from types import FrameType
 from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.counters import Counters, read_queues
+from appliance.live.counters import Counters, Usage, read_queues
 from appliance.live.log import Log
 from appliance.live.messages import (
     Channel,
@@ -25,12 +26,20 @@ from appliance.live.messages import (
     Configured,
     Count,
     Failed,
+    Faulted,
+    HandOver,
     LogLine,
     Message,
     Recorded,
     Stop,
 )
-from appliance.live.state import write
+from appliance.live.state import (
+    connections_file,
+    counters_file,
+    discard_connections,
+    fault_file,
+    write,
+)
 
 PATIENCE = 15.0
 """Seconds that a worker has to start, to take a configuration, or to end."""
@@ -44,6 +53,9 @@ SILENCE = 10.0
 RESTART_AFTER = 1.0
 """Seconds between the death of a worker and its successor's start."""
 
+FAULTS_KEPT = 8
+"""Failures of the engine of which what is needed to repeat them is kept."""
+
 COUNT_EVERY = 0.5
 """Seconds between two writings of the counters."""
 
@@ -53,12 +65,16 @@ class WorkerProcess:
 
     Args:
         queue: number of its queue.
+        connections: the file in which it writes its connections down for the one that takes its
+            place.
     """
 
-    def __init__(self, queue: int) -> None:
+    def __init__(self, queue: int, connections: Path) -> None:
         self.queue = queue
+        self._connections = connections
         self.restarts = 0
         self.counters = Counters()
+        self.usage = Usage()
         self.configured = False
         self.failure = ""
         self.told_to_end = False
@@ -75,17 +91,33 @@ class WorkerProcess:
         """What this worker and those before it did."""
         return self._past + self.counters
 
-    def start(self) -> None:
-        """Start the process; it waits for its first configuration."""
+    def start(self, taking_over: bool = False) -> None:
+        """Start the process; it waits for its first configuration.
+
+        Args:
+            taking_over: whether it takes up what another worker has written down.
+
+        Raises:
+            PixguardError: the file for connections cannot be made.
+        """
         own, its = socket.socketpair()
-        with its:
+        flags = os.O_RDWR | os.O_CREAT | (0 if taking_over else os.O_TRUNC)
+        try:
+            connections = os.open(self._connections, flags, 0o600)
+        except OSError as error:
+            raise PixguardError(f"{self._connections}: {error.strerror}") from error
+        try:
             self.process = subprocess.Popen(
                 # -P: nothing is imported from the directory where the appliance was started.
-                [sys.executable, "-P", "-m", "appliance.live.worker"],
+                [sys.executable, "-P", "-m", "appliance.live.worker", str(connections)],
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
+                pass_fds=(connections,),
                 process_group=0,  # Ctrl-C is the supervisor's to act upon
             )
+        finally:
+            its.close()
+            os.close(connections)
         self.channel = Channel(own)
         self.configured = False
         self.failure = ""
@@ -108,6 +140,7 @@ class WorkerProcess:
         self.process = None
         self._past = self.total
         self.counters = Counters()
+        self.usage = Usage()
         return code
 
 
@@ -118,47 +151,58 @@ class Supervisor:
         box: the machine.
         configuration: what is in force first.
         log: where log lines go.
-        counters: the file that counters are written to.
     """
 
-    def __init__(self, box: Box, configuration: Configuration, log: Log, counters: Path) -> None:
+    def __init__(self, box: Box, configuration: Configuration, log: Log) -> None:
         self._box = box
         self._configuration = configuration
         self._log = log
         log.configure(configuration.logging)
-        self._counters_file = counters
-        self._workers = [WorkerProcess(box.queue + number) for number in range(box.workers)]
+        self._counters_file = counters_file(box.state)
+        self._workers = [
+            WorkerProcess(box.queue + number, connections_file(box.state, number))
+            for number in range(box.workers)
+        ]
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._signalled = socket.socketpair()
         for end in (self._wakeup, self._signalled):
             end.setblocking(False)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
         self._reload_wanted = False
+        self._faults = 0
         self._written = ""
         self._count_at = 0.0
         self.stopping = False
-        """Whether SIGTERM or SIGINT has come."""
+        """Whether SIGTERM, SIGINT or SIGUSR1 has come."""
+        self.replaced = False
+        """Whether SIGUSR1 has come: another appliance takes the place of this one."""
 
     def watch_signals(self) -> None:
-        """From now on, note SIGTERM, SIGINT and SIGHUP; `run` acts upon them."""
+        """From now on, note SIGTERM, SIGINT, SIGHUP and SIGUSR1; `run` acts upon them."""
         signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._reload_wanted = True
             return
+        if number == signal.SIGUSR1 and not self.stopping:
+            self.replaced = True
         self.stopping = True
 
-    def start(self) -> None:
+    def start(self, taking_over: bool) -> None:
         """Start the workers and wait until all of them judge packets.
+
+        Args:
+            taking_over: whether they take up the connections of another appliance.
 
         Raises:
             PixguardError: one of them cannot.
         """
+        discard_connections(self._box.state, len(self._workers))
         for worker in self._workers:
-            self._start(worker)
+            self._start(worker, taking_over)
         self._await_configured(self._workers)
 
     def configure(self, configuration: Configuration) -> None:
@@ -180,7 +224,7 @@ class Supervisor:
         self._await_configured(alive)
 
     def run(self, reload: Callable[[], None]) -> None:
-        """Keep the workers running until SIGTERM or SIGINT.
+        """Keep the workers running until SIGTERM, SIGINT or SIGUSR1.
 
         Args:
             reload: called on SIGHUP; its PixguardError is logged.
@@ -207,10 +251,10 @@ class Supervisor:
                 self.write_counters()
 
     def stop(self) -> None:
-        """End the workers and write their last counters."""
+        """End the workers and write their last counters; if replaced, connections too."""
         for worker in self._workers:
             if worker.process is not None:
-                worker.channel.send(Stop())
+                worker.channel.send(HandOver() if self.replaced else Stop())
                 worker.told_to_end = True
         deadline = time.monotonic() + PATIENCE
         while any(each.process for each in self._workers) and time.monotonic() < deadline:
@@ -219,6 +263,8 @@ class Supervisor:
             if worker.process is not None:
                 worker.process.kill()
                 worker.reap()
+        if not self.replaced:
+            discard_connections(self._box.state)
         self.write_counters()
         self._selector.close()
         signal.set_wakeup_fd(-1)
@@ -237,6 +283,7 @@ class Supervisor:
                         "queue": worker.queue,
                         "process": worker.process.pid if worker.process else None,
                         "restarts": worker.restarts,
+                        **asdict(worker.usage),
                         **asdict(worker.total),
                     }
                     for worker in self._workers
@@ -254,8 +301,8 @@ class Supervisor:
             self._log.write(f"pixguard: {self._counters_file}: {error.strerror}")
         self._written = content
 
-    def _start(self, worker: WorkerProcess) -> None:
-        worker.start()
+    def _start(self, worker: WorkerProcess, taking_over: bool = False) -> None:
+        worker.start(taking_over)
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
         self._send_configuration(worker)
 
@@ -305,12 +352,28 @@ class Supervisor:
                 self._log.take(text)
             case Recorded(fields):
                 self._log.record(fields)
-            case Count(counters):
+            case Faulted():
+                self._keep(message)
+            case Count(counters, usage):
                 worker.counters = counters
+                worker.usage = usage
             case Failed(reason):
                 worker.failure = reason
             case _:
                 raise PixguardError(f"a worker sent {message.kind}")
+
+    def _keep(self, fault: Faulted) -> None:
+        """Keep what is needed to have the engine fail again, a few times."""
+        self._faults += 1
+        if self._faults > FAULTS_KEPT:
+            return
+        path = fault_file(self._box.state, self._faults)
+        try:
+            write(path, json.dumps(asdict(fault), indent=1))
+        except OSError as error:
+            self._log.write(f"pixguard: {path}: {error.strerror}")
+        else:
+            self._log.write(f"pixguard: {path} has the packet and its connection")
 
     def _bury(self, worker: WorkerProcess) -> None:
         self._selector.unregister(worker.channel)

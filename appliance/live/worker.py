@@ -12,18 +12,19 @@ import socket
 import sys
 import time
 import traceback
+from typing import IO
 
 from netfilterqueue import Packet
 
 from appliance.admission import Admission, Opening
 from appliance.box import Box
 from appliance.config.model import Logging
-from appliance.errors import PixguardError
-from appliance.events import Event
+from appliance.errors import PixguardError, one_line
+from appliance.events import Event, Fault
 from appliance.firewall import Firewall
 from appliance.live import connmark
 from appliance.live.admission import LiveAdmission
-from appliance.live.counters import Counters
+from appliance.live.counters import Counters, Usage
 from appliance.live.framing import Message, is_logged
 from appliance.live.messages import (
     Channel,
@@ -31,6 +32,8 @@ from appliance.live.messages import (
     Configured,
     Count,
     Failed,
+    Faulted,
+    HandOver,
     LogLine,
     Recorded,
     Stop,
@@ -59,10 +62,12 @@ class Worker:
         channel: the connection to the supervisor.
         queue: number of the queue.
         box: the machine.
+        connections: the file in which one worker writes its connections down for the next.
     """
 
-    def __init__(self, channel: Channel, queue: int, box: Box) -> None:
+    def __init__(self, channel: Channel, queue: int, box: Box, connections: IO[bytes]) -> None:
         self._channel = channel
+        self._connections = connections
         self._queue = PacketQueue(queue, box.queue_length, self._judge)
         self._sender = Sender()
         self._interfaces = {linux: name for name, linux in box.interfaces}
@@ -76,9 +81,10 @@ class Worker:
         self._records = box.json_log is not None
         self._syslog: Syslog
         self._counters = Counters()
-        self._counted = Counters()
+        self._counted = (Counters(), Usage())
         self._sign_of_life = 0.0
         self._running = True
+        self._handing_over = False
 
     def configure(self, order: Configure) -> None:
         """Treat new connections as a configuration says; those that live stay as they are.
@@ -94,6 +100,20 @@ class Worker:
         self._logging = configuration.logging
         self._names = {0: ""}  # an interface may have come again under another number
         self._channel.send(Configured())
+
+    def take_over(self) -> None:
+        """Take up the connections that an earlier worker has written down, if one has."""
+        text = self._connections.read()
+        if not text:
+            return
+        self._connections.truncate(0)
+        self._connections.seek(0)
+        try:
+            self._firewall.take_over(text, self._now())
+        except PixguardError as error:
+            self._say(f"pixguard: {error}; they are lost")
+        else:
+            self._say(f"pixguard: {self._firewall.flows} connections were taken over")
 
     def run(self) -> None:
         """Judge packets until the supervisor says stop or is gone."""
@@ -119,6 +139,10 @@ class Worker:
                     self._count()
         self._queue.close()
         self._sender.close()
+        if self._handing_over:
+            # Nothing is judged any more: what is written down is all there is.
+            self._connections.write(self._firewall.hand_over())
+            self._connections.flush()
         self._count()
 
     def _obey(self) -> None:
@@ -128,6 +152,9 @@ class Worker:
                     self.configure(message)
                 case Stop():
                     self._running = False
+                case HandOver():
+                    self._handing_over = True
+                    self._running = False
                 case _:
                     raise PixguardError(f"{message.kind} is no order")
 
@@ -135,7 +162,7 @@ class Worker:
         return self._offset + time.monotonic()
 
     def _judge(self, packet: Packet) -> None:
-        """Give a packet its verdict; an error of the engine costs this packet and no more."""
+        """Give a packet its verdict; an error costs this packet and its connection, no more."""
         data = packet.get_payload()
         self._mark = packet.get_mark() & connmark.ALL
         try:
@@ -147,7 +174,7 @@ class Worker:
                 self._mark,
             )
         except Exception:
-            self._fault()
+            self._fault(traceback.format_exc())
             verdict = DROP
         self._counters.count(len(data), verdict)
         if not verdict.forward:
@@ -164,7 +191,7 @@ class Worker:
         try:
             packets = self._firewall.expire(now)
         except Exception:
-            self._fault()
+            self._fault(traceback.format_exc())
         else:
             self._release(packets)
 
@@ -173,17 +200,16 @@ class Worker:
             try:
                 sent = self._sender.send(packet)
             except ValueError:  # no TCP packet
-                self._fault()
+                self._fault(traceback.format_exc())
                 sent = False
             if sent:
                 self._counters.released += 1
             else:
                 self._counters.unsent += 1
 
-    def _fault(self) -> None:
+    def _fault(self, trace: str) -> None:
         self._counters.faults += 1
-        trace = traceback.format_exc().replace("\n", " | ")
-        self._say(f"pixguard: the engine failed, and the packet is lost: {trace}")
+        self._say(f"pixguard: the engine failed, and the packet is lost: {one_line(trace)}")
 
     def _name(self, index: int) -> str:
         name = self._names.get(index)
@@ -200,6 +226,9 @@ class Worker:
 
     def _report(self, event: Event) -> None:
         self._counters.count_event(kind(event))
+        if isinstance(event, Fault):
+            self._fault(event.trace)
+            self._tell(Faulted(event.trace, event.packet.hex(), event.state.hex()))
         text = self._syslog.message(event)
         message = Message.parse(text) if text is not None else None
         if message is not None:
@@ -212,32 +241,39 @@ class Worker:
     def _say(self, text: str) -> None:
         self._tell(LogLine(text))
 
-    def _tell(self, what: LogLine | Recorded) -> None:
+    def _tell(self, what: LogLine | Recorded | Faulted) -> None:
         if not self._channel.send(what):
             self._counters.lost_lines += 1
 
     def _count(self) -> None:
-        current = self._counters + Counters()
+        room = self._firewall.room
+        usage = Usage(self._firewall.flows, room.held, room.remembered)
+        current = (self._counters + Counters(), usage)
         now = self._now()
         due = current != self._counted or now >= self._sign_of_life
-        if due and self._channel.send(Count(current)):
+        if due and self._channel.send(Count(*current)):
             self._counted = current
             self._sign_of_life = now + SIGN_OF_LIFE_EVERY
 
 
 def main() -> None:
-    """Be a worker, with the supervisor at the other end of standard input."""
+    """Be a worker, with the supervisor at the other end of standard input.
+
+    The one argument is the descriptor of the file for connections.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # all of them are the supervisor's to act upon
     parent = os.getppid()
     channel = Channel(socket.socket(fileno=sys.stdin.fileno()))
     try:
         order = _first_order(channel)
-        worker = Worker(channel, order.queue, order.box)
-        become(order.box.user)
-        end_with(parent)
-        worker.configure(order)
-        worker.run()
+        with os.fdopen(int(sys.argv[1]), "r+b") as connections:
+            worker = Worker(channel, order.queue, order.box, connections)
+            become(order.box.user)
+            end_with(parent)
+            worker.take_over()
+            worker.configure(order)
+            worker.run()
     except PixguardError as error:
         channel.send(Failed(str(error)))
         sys.exit(1)

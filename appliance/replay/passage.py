@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from appliance.admission import Admit
-from appliance.events import Denial, Event, Inspected, Kind, PacketDenied
+from appliance.events import Denial, Event, Fault, Inspected, Kind, PacketDenied
 from appliance.firewall import Firewall
 from appliance.packet.checksum import header_length
 from appliance.replay.capture import Frame
@@ -35,6 +35,7 @@ _DENIALS = {
     Denial.NO_CONNECTION: "no connection",
     Denial.OWN_ADDRESS: "to the firewall itself",
     Denial.NO_ROUTE: "no route",
+    Denial.NO_ROOM: "too many connections",
 }
 
 
@@ -50,6 +51,7 @@ class Tally:
         released: packets that it sent itself: those it had held, and its own.
         dropped: those that neither went on nor were held, by reason.
         first_lost: number of the first packet that did not reach the firewall, by reason.
+        faults: packets at which the firewall itself failed: their number, and where it failed.
     """
 
     read: int = 0
@@ -59,6 +61,7 @@ class Tally:
     released: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     first_lost: dict[Loss, int] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
 
     def lose(self, loss: Loss, number: int, count: int = 1) -> None:
         """Count packets that do not reach the firewall.
@@ -159,6 +162,9 @@ class Passage:
                 kind=Kind.SEGMENT_DROPPED | Kind.CONNECTION_DROPPED | Kind.CONNECTION_RESET
             ):
                 self._reason = f"{event.kind.value}: {event.detail}".removesuffix(": ")
+            case Fault():
+                self._reason = "the firewall failed"
+                self.tally.faults.append((self.tally.read, event.trace))
         self._connections.report(event)
 
     def _forward(self, out: bytes, fragments: tuple[bytes, ...], came: Arrival) -> None:

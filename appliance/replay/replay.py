@@ -9,7 +9,7 @@ import click
 
 from appliance.admission import Admit
 from appliance.config.load import load_configuration
-from appliance.errors import PixguardError, printable
+from appliance.errors import PixguardError, one_line, printable
 from appliance.interruption import interruptible
 from appliance.policy.policy import Policy
 from appliance.replay.capture import CaptureError, read_capture, rereadable
@@ -160,4 +160,9 @@ def _pass(passage: Passage, path: Path, name: str) -> list[str]:
             first = f"packet {tally.first_lost[loss]}"
             which = first if count == 1 else f"{count} packets, the first of them {first},"
             problems.append(f"{printable(name)}: {which} not replayed: {what}")
+    problems += [
+        f"{printable(name)}: packet {number}: the firewall failed and dropped the connection; "
+        f"please report this with the capture: {one_line(trace)}"
+        for number, trace in tally.faults
+    ]
     return problems

@@ -76,7 +76,7 @@ class Inspector:
         if whole_segment and self._begins_short(data):
             if self._release.short_segment is ShortSegment.DISCARD:
                 return Refusal.DISCARD
-            if self._release.short_segment is ShortSegment.MASK:
+            if self._release.short_segment is ShortSegment.MASK and not self._lines:
                 self._commands.mask_verb()
         return self._judge_lines(self._lines, data) if self._lines else self._judge(data)
 
@@ -150,8 +150,8 @@ class Inspector:
         while at < len(data):
             if self._dialogue.phase is Phase.COMMAND:
                 at = lines.judge(data, at, parts, self.remarks)
-                if lines.too_long:
-                    return Refusal.RESET
+                if lines.refusal:
+                    return lines.refusal
                 continue
             # What was taken in of a line before the server turned to other things is theirs.
             before = bytes(lines.held)

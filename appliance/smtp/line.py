@@ -12,8 +12,8 @@ from appliance.events import Kind
 from appliance.smtp import address
 from appliance.smtp.command import ADDRESS_VERBS, DUE, may_be_verb, passes
 from appliance.smtp.dialogue import Dialogue, Due
-from appliance.smtp.release import Release
-from appliance.smtp.ruling import EXCERPT, Part, Remark
+from appliance.smtp.release import Addresses, Release
+from appliance.smtp.ruling import EXCERPT, Part, Refusal, Remark
 
 LONGEST = 2048
 """Bytes of a line that are taken in; a longer one ends the connection."""
@@ -35,9 +35,10 @@ class Lines:
 
     Attributes:
         held: what has been taken in of the line under way.
+        refusal: set when the last bytes judged must not be forwarded.
     """
 
-    __slots__ = ("_answer", "_dialogue", "_recorded", "_release", "held")
+    __slots__ = ("_answer", "_dialogue", "_recorded", "_release", "held", "refusal")
 
     def __init__(self, release: Release, answer: bytes, dialogue: Dialogue, recorded: bool) -> None:
         self._release = release
@@ -45,6 +46,7 @@ class Lines:
         self._dialogue = dialogue
         self._recorded = recorded
         self.held = bytearray()
+        self.refusal: Refusal | None = None
 
     def begins_short(self, data: bytes) -> bool:
         """Whether these bytes start a command and end before its verb does.
@@ -53,11 +55,6 @@ class Lines:
             data: a whole segment.
         """
         return not self.held and not _VERB_END.search(data)
-
-    @property
-    def too_long(self) -> bool:
-        """Whether the line under way is longer than any command."""
-        return len(self.held) > LONGEST
 
     def judge(self, data: bytes, at: int, parts: list[Part], remarks: list[Remark]) -> int:
         """Judge one line, or what there is of it.
@@ -77,6 +74,8 @@ class Lines:
             end = found + len(_CRLF)
         else:
             self.held += data[at:]
+            if len(self.held) > LONGEST:
+                self.refusal = Refusal.RESET
             parts.append(Part(len(data) - at, b""))
             return len(data)
         before = len(self.held)
@@ -107,12 +106,16 @@ class Lines:
         return verb if valid and passes(self._release, verb, line[end]) else None
 
     def _forwarded(self, line: bytes, verb: bytes, at: int, remarks: list[Remark]) -> bytes:
-        if verb not in ADDRESS_VERBS:
+        if verb not in ADDRESS_VERBS or self._release.addresses is Addresses.KEEP:
             return line
         sent = line[len(verb) : -len(_CRLF)]
         blanked = address.blanked(sent)
         if sent == blanked:
             return line
         shown = address.shown(sent[:EXCERPT])
+        if self._release.addresses is Addresses.DROP:
+            self.refusal = Refusal.DROP
+            remarks.append(Remark(Kind.ADDRESS_REFUSED, at + len(verb), sent, detail=shown))
+            return b""
         remarks.append(Remark(Kind.ADDRESS_EDITED, at + len(verb), sent, blanked, shown))
         return line[: len(verb)] + blanked + _CRLF

@@ -16,7 +16,8 @@ from appliance.packet.segment import ACK, FIN, PSH, RST, SYN, URG, Changes, Segm
 from appliance.smtp.inspector import Inspector
 from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
 from appliance.tcp.own import OwnPacket, OwnPackets
-from appliance.tcp.stream import REMEMBERED, Room, Run, Stream, add_run
+from appliance.tcp.room import Room
+from appliance.tcp.stream import Run, Stream, add_run
 from appliance.tcp.timeouts import CLOSED, IDLE
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
@@ -30,7 +31,7 @@ class Connection:
         inspector: judges its bytes.
         now: the time of the segment that begins it, seconds.
         report: called with each event.
-        room: for segments out of order, shared with the other connections.
+        room: what all connections together take of memory.
         recorded: the segments come from a capture. What would be dropped live because an end
             cannot have sent it may then just be missing from the capture, or be the answer to
             what was not forwarded this time; it is forwarded as far as it makes sense. Sequence
@@ -147,15 +148,25 @@ class Connection:
         """The deadline has passed."""
         self._close(Closing.TIMEOUT, now)
 
+    def abort(self, now: float) -> None:
+        """It is given up."""
+        self._close(Closing.DROPPED, now)
+
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
         self._close(Closing.OPEN, now)
 
-    def let_go(self) -> None:
-        """Give back the room that held segments take, when the connection is forgotten."""
+    def take_room(self) -> None:
+        """Count the memory that it takes, when it comes from another process."""
         for stream in (self._client, self._server):
             if stream is not None:
-                stream.drop_held()
+                stream.take_room()
+
+    def let_go(self) -> None:
+        """Give back the memory that it takes, when it is forgotten."""
+        for stream in (self._client, self._server):
+            if stream is not None:
+                stream.let_go()
 
     def _streams(self, from_client: bool) -> tuple[Stream | None, Stream | None]:
         return (self._client, self._server) if from_client else (self._server, self._client)
@@ -344,12 +355,8 @@ class Connection:
                 again = self._say(segment, stream, self._server, self._server.sent)
                 verdict = Verdict(verdict.forward, verdict.edited, (*verdict.released, again))
             return verdict
-        if from_client and self._inspector.overdue:
-            return self._refuse(segment, from_client, now, "too many replies are due")
-        if stream.sent + len(fresh) - stream.acknowledged > REMEMBERED:
-            if not self._recorded:
-                return self._refuse(segment, from_client, now, "too much is unacknowledged")
-            stream.forget_excess()
+        if excess := self._excess(stream, len(fresh), from_client):
+            return self._refuse(segment, from_client, now, excess)
         ruling = self._judge(fresh, from_client, start == stream.received)
         if isinstance(ruling, Refusal):
             return self._act_upon(ruling, segment, stream, from_client, now)
@@ -370,6 +377,18 @@ class Connection:
             said = self._answer(segment, stream, now)
             verdict = Verdict(verdict.forward, verdict.edited, verdict.released + said)
         return verdict
+
+    def _excess(self, stream: Stream, size: int, from_client: bool) -> str:
+        """What there is too much of for more bytes to be let through, "" if nothing."""
+        if from_client and self._inspector.overdue:
+            return "too many replies are due"
+        if from_client and self._own.full:
+            return "too many answers are under way"
+        if not stream.may_remember(size):
+            if not self._recorded:
+                return "too much is unacknowledged"
+            stream.forget_excess()
+        return ""
 
     def _judge(self, fresh: bytes, from_client: bool, whole_segment: bool) -> Ruling:
         if from_client:
@@ -513,12 +532,13 @@ class Connection:
         if all(s and s.fin is not None and s.acknowledged == s.forwarded for s in (client, server)):
             self._close(Closing.FIN, now)
             return
-        phase = self._phase
+        phase = self.phase
         if phase is not Phase.EMBRYONIC:  # a SYN sent again does not prolong it
             self.deadline = now + IDLE[phase]
 
     @property
-    def _phase(self) -> Phase:
+    def phase(self) -> Phase:
+        """How far it has come."""
         client, server = self._client, self._server
         if any(s is not None and s.fin is not None for s in (client, server)):
             return Phase.HALF_CLOSED
@@ -540,7 +560,7 @@ class Connection:
                 by_client,
                 now - self._began,
                 self._octets,
-                self._phase,
+                self.phase,
             )
         )
 

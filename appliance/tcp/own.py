@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from appliance.tcp.room import OWN_PACKETS
 from appliance.tcp.stream import Stream
 
 RESEND_AFTER = 1.0
@@ -44,6 +45,11 @@ class OwnPackets:
 
     def __bool__(self) -> bool:
         return bool(self._packets)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many as there may be."""
+        return len(self._packets) >= OWN_PACKETS
 
     def undertake(self, own: OwnPacket, now: float) -> bool:
         """Answer for a packet from now on.

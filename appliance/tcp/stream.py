@@ -17,36 +17,19 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from appliance.packet.segment import Segment
-
-HELD = 256 * 1024
-"""Bytes held out of order per direction; a segment past it is dropped, and TCP sends it again."""
-
-HELD_IN_ALL = 32 * 1024 * 1024
-"""Likewise for all connections together."""
-
-REMEMBERED = 8 * 1024 * 1024
-"""Bytes forwarded and not yet acknowledged that are remembered per direction. More than Linux lets
-a window grow by default (net.ipv4.tcp_rmem: 6 MiB); a segment past it is dropped."""
-
-RECENT = 1024
-"""Bytes remembered beyond their acknowledgement, since that may get lost and they come again."""
+from appliance.tcp.room import (
+    HELD,
+    HELD_IN_ALL,
+    HELD_SEGMENTS,
+    RECENT,
+    REMEMBERED,
+    REMEMBERED_IN_ALL,
+    Room,
+)
 
 _HALF = 1 << 31
 _MODULUS = 1 << 32
 _start = attrgetter("start")
-
-
-class Room:
-    """What all connections together may hold out of order.
-
-    Attributes:
-        left: bytes that may still be held.
-    """
-
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = HELD_IN_ALL
 
 
 class Piece(NamedTuple):
@@ -152,7 +135,7 @@ class Stream:
 
     Args:
         start: sequence number of its first byte.
-        room: for held segments, shared with the other streams.
+        room: what all streams together take of memory.
 
     Attributes:
         received: the sender's offset of the next byte expected in order.
@@ -274,9 +257,21 @@ class Stream:
             self._forget(out)
 
     def forget_excess(self) -> None:
-        """Forget the oldest bytes past the bound, acknowledged or not: for captures that show one
+        """Forget the oldest bytes past the bounds, acknowledged or not: for captures that show one
         direction only."""
-        self._forget(self.sent - REMEMBERED)
+        full = self._room.remembered > REMEMBERED_IN_ALL
+        self._forget(self.sent if full else self.sent - REMEMBERED)
+
+    def may_remember(self, size: int) -> bool:
+        """Whether so many more bytes may be forwarded before some are acknowledged.
+
+        Args:
+            size: bytes.
+        """
+        return (
+            self.sent + size - self.acknowledged <= REMEMBERED
+            and self._room.remembered + size <= REMEMBERED_IN_ALL
+        )
 
     def _forget(self, out: int) -> None:
         pieces = self._pieces
@@ -287,6 +282,7 @@ class Stream:
         while done and (recent := recent + pieces[done - 1].weight) <= RECENT:
             done -= 1
         if done:
+            self._room.remembered -= sum(piece.weight for piece in pieces[:done])
             del pieces[:done]
 
     def append(self, original: bytes, forwarded: bytes, own: bool = False) -> None:
@@ -301,9 +297,11 @@ class Stream:
         last = self._pieces[-1] if self._pieces else None
         if last and last.even and piece.even and last.weight + piece.weight <= RECENT:
             # Many small segments cost no more than a few large ones.
-            self._pieces[-1] = last.joined(piece)
+            joined = self._pieces[-1] = last.joined(piece)
+            self._room.remembered += joined.weight - last.weight
         else:
             self._pieces.append(piece)
+            self._room.remembered += piece.weight
         self.received += len(original)
         self.sent += len(forwarded)
         self.discarding = False
@@ -362,17 +360,17 @@ class Stream:
         Returns:
             whether there was room.
         """
-        size = segment.end - segment.payload_at
+        size = len(segment.packet)
         if (
-            size > self._room.left
+            self._room.held + size > HELD_IN_ALL
             or self._held_bytes + size > HELD
-            or len(self.held) >= HELD // 1024
+            or len(self.held) >= HELD_SEGMENTS
         ):
             return False
         insort(self.held, Held(self.offset(segment.sequence), self._order, segment))
         self._order += 1
         self._held_bytes += size
-        self._room.left -= size
+        self._room.held += size
         return True
 
     def next_held(self) -> Segment | None:
@@ -380,16 +378,23 @@ class Stream:
         if not self.held or self.held[0].start > self.received:
             return None
         segment = self.held.pop(0).segment
-        size = segment.end - segment.payload_at
+        size = len(segment.packet)
         self._held_bytes -= size
-        self._room.left += size
+        self._room.held -= size
         return segment
 
-    def drop_held(self) -> None:
-        """Forget the held segments."""
-        self._room.left += self._held_bytes
+    def take_room(self) -> None:
+        """Count the memory that it takes, when it comes from another process."""
+        self._room.held += self._held_bytes
+        self._room.remembered += sum(piece.weight for piece in self._pieces)
+
+    def let_go(self) -> None:
+        """Forget everything: the connection is over."""
+        self._room.held -= self._held_bytes
         self._held_bytes = 0
         self.held.clear()
+        self._room.remembered -= sum(piece.weight for piece in self._pieces)
+        self._pieces.clear()
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

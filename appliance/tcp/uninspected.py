@@ -19,16 +19,17 @@ class Uninspected:
     Attributes:
         deadline: the time, seconds, at which it has been idle too long.
         closing: how it ended, None while it is alive.
+        phase: how far it has come.
     """
 
-    __slots__ = ("_began", "_fins", "_octets", "_phase", "_report", "closing", "deadline", "flow")
+    __slots__ = ("_began", "_fins", "_octets", "_report", "closing", "deadline", "flow", "phase")
 
     def __init__(self, flow: Flow, now: float, report: Report) -> None:
         self.flow = flow
         self.closing: Closing | None = None
         self.deadline = now + IDLE[Phase.EMBRYONIC]
         self._began = now
-        self._phase = Phase.EMBRYONIC
+        self.phase = Phase.EMBRYONIC
         self._report = report
         self._fins = {True: False, False: False}  # by whether the client sent it
         self._octets = 0
@@ -62,18 +63,23 @@ class Uninspected:
                 self._close(Closing.FIN, now)
         if self.closing is None and not segment.flags & SYN:
             half = any(self._fins.values())
-            self._phase = Phase.HALF_CLOSED if half else Phase.ESTABLISHED
-            self.deadline = now + IDLE[self._phase]
+            self.phase = Phase.HALF_CLOSED if half else Phase.ESTABLISHED
+            self.deadline = now + IDLE[self.phase]
         return FORWARD
 
     def touch(self, now: float) -> Verdict:
         """Forward a datagram."""
+        self.phase = Phase.ESTABLISHED
         self.deadline = now + UDP
         return FORWARD
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
         self._close(Closing.TIMEOUT, now)
+
+    def abort(self, now: float) -> None:
+        """It is given up."""
+        self._close(Closing.DROPPED, now)
 
     def end_of_capture(self, now: float) -> None:
         """No more packets will come."""
@@ -91,6 +97,6 @@ class Uninspected:
                     by_client,
                     now - self._began,
                     self._octets,
-                    self._phase,
+                    self.phase,
                 )
             )

@@ -13,6 +13,7 @@ from appliance.events import Closing, ConnectionClosed, Kind
 from appliance.smtp.line import LONGEST
 from appliance.smtp.release import ANSWERS, RELEASES, Blocked, ShortSegment
 from appliance.verdict import DROP
+from tests.engine.feeding import PLAIN, Case, Turn, client, every_way, feed, line, server
 from tests.engine.hosts import Host, Network
 from tests.wire import ACK, CLIENT_START, FIN, PSH, RST, SERVER_START, Wire, packet
 
@@ -121,7 +122,7 @@ def test_own_bytes_stay_within_the_window():
     wire.give(packet(True, CLIENT_START + 1, full, ACK, b"", window=3))
     wire.seen.clear()
     # The right edge of a window does not move back, so let the first one be full.
-    connection = next(iter(wire.firewall._flows.values()))[0]
+    _, connection = next(iter(wire.firewall._flows))
     connection._server.out_limit = 10
     wire.give(packet(True, CLIENT_START + 1, full, PSH | ACK, b"EHLO\r\n", window=3))
     assert not [s for s in wire.seen if s.payload == OK]
@@ -224,6 +225,181 @@ def test_mail_passes_uneven_numbers_unread():
     wire.server(b"354 go\r\n")
     wire.client(b"VRFY\r\n" * 500 + b".\r\nEXPN x\r\n")
     assert wire.received(True) == b"DATA\r\n" + b"VRFY\r\n" * 500 + b".\r\n"
+
+
+# ---- every way to cut ----
+
+NO = ANSWERS[Blocked.ANSWER_500]
+HI = server(b"250-hi\r\n250 hi\r\n")
+WELL = server(b"250 well\r\n")
+
+
+def answered(sent: bytes, answer: bytes = OK) -> Turn:
+    """The client's turn, a line that the firewall answers."""
+    return client(sent, b"", answered=answer)
+
+
+def dialogue(name: str, *turns: Turn, release: str = "4.0", **traits: object) -> Case:
+    """A case behind a greeting."""
+    return Case(name, (server(PLAIN), *turns), release, **traits)  # type: ignore[arg-type]
+
+
+BLOCKED_LINES = [
+    b"EHLO me\r\n",
+    b"vrfy root\r\n",
+    b"goodmorning\r\n",
+    b"HELOX me\r\n",
+    b"HEL me\r\n",
+    b" NOOP\r\n",
+    b"  \r\n",
+    b"NOOP\tx\r\n",
+    b"NO\0P x\r\n",
+    b"NOOP \0\r\n",
+    b"\xceOOP x\r\n",
+    b"NOOP x\nVRFY y\r\n",
+    b"NOOP\rVRFY y\r\n",
+    b"NOOP\r\r\n",
+    b"\nNOOP\r\n",
+]
+PERMITTED_LINES = [
+    b"HELO me\r\n",
+    b"HELO\r\n",
+    b"noop\r\n",
+    b"\r\n",
+    b"RSET x\r\n",
+    b"QUIT \xce\r\n",
+]
+ADDRESSES = {
+    b"MAIL FROM:<a|b@c>\r\n": b"MAIL FROM:<a b@c>\r\n",
+    b"rcpt to:<<a>> X=<\r\n": b"rcpt to:< a>  X= \r\n",
+}
+
+CASES = [
+    *(line(sent, b"", answered=OK, release="4.0") for sent in BLOCKED_LINES),
+    *(line(sent, release="4.0") for sent in PERMITTED_LINES),
+    *(line(sent, arrives, release="4.0") for sent, arrives in ADDRESSES.items()),
+    *(
+        line(sent, b"", answered=NO, release="6.3", blocked=Blocked.ANSWER_500)
+        for sent in (b"HELO\r\n", b"MAIL\r\n", b"EHLO x\r\n", b"STARTTLS\r\n")
+    ),
+    *(
+        line(sent, b"", answered=OK, release="8.4", blocked=Blocked.ANSWER_OK)
+        for sent in (b"EXPN x\r\n", b"STARTTLS\r\n", b"BDAT 0 LAST\r\n")
+    ),
+    *(
+        line(sent, release="8.4", blocked=Blocked.ANSWER_OK)
+        for sent in (b"VRFY x\r\n", b"HELO\r\n", b"MAIL FROM:<a|b<c>>\r\n")
+    ),
+    dialogue(
+        "| in an address",
+        client(b"NOOP\r\nMAIL FROM:<a|b>\r\n", b"NOOP\r\n"),
+        release="7.0",
+        blocked=Blocked.ANSWER_OK,
+        cut_shows=True,
+    ),
+    dialogue(
+        "a mail of one dot",
+        client(b"DATA\r\n"),
+        server(b"354 go\r\n"),
+        client(b".\r\n"),
+        WELL,
+        answered(b"EXPN x\r\n"),
+        client(b"NOOP\r\n"),
+        WELL,
+        release="8.4",
+        blocked=Blocked.ANSWER_OK,
+    ),
+    dialogue(
+        "answers in their turn",
+        client(b"HELO me\r\n"),
+        HI,
+        answered(b"EHLO me\r\n"),
+        answered(b"VRFY x\r\n"),
+        client(b"NOOP\r\n"),
+        WELL,
+        answered(b"VRFY y\r\n"),
+        client(b"\r\n"),
+        WELL,
+        client(b"QUIT\r\n"),
+        server(b"221 bye\r\n"),
+        answered(b"EXPN z\r\n"),
+    ),
+    Case(
+        "an answer behind the greeting",
+        (server(b"220-a 20\r\n220 b\r\n", b"220-SMTP\r\n220 S\r\n"), answered(b"EHLO me\r\n")),
+        "4.0",
+    ),
+    dialogue(
+        "mail",
+        answered(b"BDAT 5\r\n"),
+        client(b"MAIL FROM:<a>\r\n"),
+        WELL,
+        answered(b"EXPN x\r\n"),
+        client(b"DATA\r\n"),
+        server(b"354 go\r\n"),
+        client(b"VRFY x\r\n..\r\n\n.\n\0|\r\n.\r\n"),
+        WELL,
+        answered(b"VRFY x\r\n"),
+        client(b"NOOP\r\nDATA\r\n"),
+        server(b"250 well\r\n354 go\r\n"),
+        client(b".\r\n"),
+        WELL,
+        answered(b".\r\n"),
+    ),
+    dialogue(
+        "DATA refused",
+        client(b"DATA\r\n"),
+        server(b"503-no\r\n503 no\r\n"),
+        answered(b"VRFY x\r\n"),
+        client(b"NOOP\r\n"),
+        WELL,
+    ),
+    dialogue(
+        "AUTH",
+        answered(b"EXPN x\r\n", NO),
+        client(b"AUTH LOGIN\r\n"),
+        server(b"334 VXNlcm5hbWU6\r\n"),
+        client(b"EXPN \0\n\r\n"),
+        server(b"334 UGFzc3dvcmQ6\r\n"),
+        client(b"BDAT\r\n"),
+        server(b"235 ok\r\n"),
+        answered(b"BDAT\r\n", NO),
+        client(b"VRFY x\r\n"),
+        WELL,
+        release="8.4",
+        blocked=Blocked.ANSWER_500,
+    ),
+    dialogue(
+        "a reply to EHLO behind an answer",
+        answered(b"STARTTLS\r\n"),
+        client(b"EHLO me\r\n"),
+        server(
+            b"250-me\r\n250-STARTTLS\r\n250 SIZE\r\n", b"250-me\r\n250-XXXXXXXA\r\n250 SIZE\r\n"
+        ),
+        answered(b"EXPN x\r\n"),
+        client(b"HELP\r\n"),
+        server(b"250 STARTTLS\r\n"),
+        release="8.4",
+        blocked=Blocked.ANSWER_OK,
+        cut_shows=True,
+    ),
+    dialogue(
+        "STARTTLS",
+        answered(b"EXPN x\r\n"),
+        client(b"STARTTLS\r\n"),
+        server(b"220 go\r\n"),
+        client(b"\x16\x03EXPN x\r\n"),
+        server(b"\x16\x03354 x\r\n"),
+        release="8.4",
+        blocked=Blocked.ANSWER_OK,
+        tls=True,
+    ),
+]
+
+
+@every_way(CASES)
+def test_case(case, pace, cut, stream):
+    feed(case, pace, cut, stream)
 
 
 # ---- two hosts and a bad network ----

@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 
 from appliance.events import Kind
 from appliance.smtp.release import ANSWERS, RELEASES, ShortSegment
+from tests.engine.feeding import ROWS
 from tests.wire import ACK, Wire
-
-ROWS = ["4.0", "4.2", "4.4", "5.0", "5.1", "6.3", "7.0", "7.2", "fwsm-2"]
-"""One release of each row of traits."""
 
 VERBS = [b"HELO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"NOOP", b"QUIT", b"EHLO", b"VRFY", b"BDAT"]
 

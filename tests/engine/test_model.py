@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.smtp.release import ANSWERS, RELEASES, ShortSegment
-from tests.engine.model import Model
+from appliance.smtp.release import ANSWERS, RELEASES, Blocked, Bug
+from tests.engine.feeding import Case
 from tests.wire import Wire
 
 line = st.sampled_from(
@@ -46,6 +46,7 @@ replies = st.sampled_from(
         b"250 ok\r\n",
         b"250-mx\r\n250-SIZE 10\r\n250-STARTTLS\r\n250-AUTH=LOGIN\r\n250 HELP\r\n",
         b"500 no\r\n",
+        b"220 go\r\n",
         b"354 go\r\n",
         b"354 go\r\n",
         b"334 VXNl\r\n",
@@ -56,16 +57,33 @@ greetings = st.sampled_from(
 )
 
 
+names = st.frozensets(st.sampled_from(Bug))
+
+
+def cut(data: st.DataObject, text: bytes) -> list[bytes]:
+    """A text in segments, most often in one."""
+    places = st.frozensets(st.integers(1, len(text) - 1), max_size=3)
+    marks = sorted({0, *data.draw(st.just(frozenset()) | places), len(text)})
+    return [text[start:end] for start, end in pairwise(marks)]
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["row", "stream"])
 @pytest.mark.parametrize("name", RELEASES)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_engine_agrees_with_the_slow_model(name, stream, data):
-    release = RELEASES[name]
-    if stream:
-        release = replace(release, short_segment=ShortSegment.STREAM)
-    wire, model = Wire(release).handshake(), Model(name, stream)
-    parts = st.one_of(line, scrap) if name in ("7.0", "7.1") else st.one_of(line, scrap, address)
+    case = Case(
+        "",
+        (),
+        name,
+        blocked=data.draw(st.none() | st.sampled_from(Blocked)),
+        tls=RELEASES[name].may_allow_tls and data.draw(st.booleans()),
+        bugs=data.draw(st.just(frozenset()) | names),
+        resets=data.draw(st.booleans()),
+    )
+    release, model = case.traits(stream), case.model(stream)
+    wire = Wire(release).handshake()
+    parts = st.one_of(line, scrap, address)
     segments = st.one_of(line, scrap, st.lists(parts, min_size=1, max_size=5).map(b"".join))
     greeting = data.draw(greetings)
     wire.server(greeting)
@@ -77,9 +95,9 @@ def test_engine_agrees_with_the_slow_model(name, stream, data):
             assert wire.segment(True, wire.client_sent, text).forward is forwarded
             wire.client_sent += len(text) * forwarded
         else:
-            text = data.draw(replies)
-            wire.server(text)
-            model.reply(text)
+            for piece in cut(data, data.draw(replies)):
+                wire.server(piece)
+                model.reply(piece)
         held = model.mail is not None and release.blocked in ANSWERS
         if not held:  # what was taken in goes on with the mail's next bytes
             assert wire.received(True) == model.forwarded

@@ -16,7 +16,7 @@ from appliance.events import (
     Phase,
 )
 from appliance.smtp.release import DEFAULT
-from appliance.tcp import stream
+from appliance.tcp import room
 from appliance.verdict import DROP, FORWARD
 from tests.wire import (
     ACK,
@@ -147,8 +147,8 @@ def test_hole_is_bounded():
     size = 1400
     for number in range(1, 400):
         wire.segment(True, 6 + number * size, b"x" * size, window=65535, ack=None or 5000 + 16)
-    connection = next(iter(wire.firewall._flows.values()))[0]
-    assert sum(h.segment.end - h.segment.payload_at for h in connection._client.held) <= stream.HELD
+    _, connection = next(iter(wire.firewall._flows))
+    assert sum(len(h.segment.packet) for h in connection._client.held) <= room.HELD
     assert details(wire, Kind.SEGMENT_DROPPED)
 
 

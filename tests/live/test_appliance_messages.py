@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from appliance.box import Box
 from appliance.config.load import load_configuration
 from appliance.errors import PixguardError
-from appliance.live.counters import Counters
+from appliance.live.counters import Counters, Usage
 from appliance.live.messages import (
     MAX_WAITING,
     Channel,
@@ -22,6 +22,8 @@ from appliance.live.messages import (
     Configured,
     Count,
     Failed,
+    Faulted,
+    HandOver,
     LogLine,
     Message,
     Recorded,
@@ -49,7 +51,9 @@ def test_every_message_arrives_as_it_was(ends: tuple[Channel, Channel, socket.so
         Failed("why"),
         LogLine("a \x1b line\r\n\N{SNOWMAN}"),
         Recorded({"time": 1.0, "offset": 5, "original": "\x00\xff\n"}),
-        Count(Counters(packets=3, events={"adopted": 1})),
+        Faulted("Traceback\n", "4500", ""),
+        Count(Counters(packets=3, events={"adopted": 1}), Usage(connections=2, held=1460)),
+        HandOver(),
         Stop(),
     ]
     for message in messages:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import pytest
 
@@ -17,6 +18,7 @@ from appliance.live.messages import Channel, Count, LogLine, Stop
 from appliance.live.queue import PacketQueue
 from appliance.live.worker import Worker
 from appliance.packet.segment import Segment, edit
+from appliance.tcp.room import Room
 from appliance.verdict import DROP, FORWARD, Verdict
 from tests.namespaces import Namespace, Network, needs_namespaces
 
@@ -32,6 +34,8 @@ class Engine:
 
     judge: Callable[[bytes], Verdict]
     packets: list[tuple[bytes, str, str, int]] = field(default_factory=list)
+    room: Room = field(default_factory=Room)
+    flows: int = 0
 
     def receive(self, packet: bytes, now: float, ingress: str, egress: str, mark: int) -> Verdict:
         self.packets.append((packet, ingress, egress, mark))
@@ -55,7 +59,7 @@ class Router:
     def judged_by(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(worker, "Firewall", lambda _admit, _report: engine)
         ours, its = map(Channel, socket.socketpair())
-        judging = self.router.call(Worker, its, QUEUE, BOX)
+        judging = self.router.call(Worker, its, QUEUE, BOX, BytesIO())
         thread = threading.Thread(target=lambda: self.router.call(judging.run))
         thread.start()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import cast
 
 import pytest
@@ -75,7 +76,7 @@ class Bench:
         self._link.settimeout(5)
         self._supervisor, its = socket.socketpair()
         box = Box(interfaces=(("outside", "eth0"),))
-        self.worker = inner.call(Worker, Channel(its), 2500, box)
+        self.worker = inner.call(Worker, Channel(its), 2500, box, BytesIO())
         self.engine = Engine()
         self.worker._firewall = cast("Firewall", self.engine)
 

@@ -1,0 +1,123 @@
+"""The flows that an engine knows, by their addresses, and when each has been idle too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from appliance.events import Phase
+from appliance.tcp.connection import Connection
+from appliance.tcp.room import EMBRYONIC, FLOWS
+from appliance.tcp.uninspected import Uninspected
+
+_GRAIN = 4
+"""Seconds that are looked at together."""
+
+_LOOK = 30
+"""Seconds after which a flow is looked at again; it may outlive its deadline by as much."""
+
+Key: TypeAlias = tuple[int, int, int, int, int, int]
+"""Protocol, source, source port, destination, destination port, mark."""
+
+AnyFlow: TypeAlias = Connection | Uninspected
+
+
+class Flows:
+    """A table of flows, each under its key and that of the other direction."""
+
+    def __init__(self) -> None:
+        self._flows: dict[Key, tuple[AnyFlow, bool]] = {}
+        self._deadlines: dict[int, set[Key]] = {}
+        self._looked_at = 0
+        # In the order of their beginning; those established since are taken out when met.
+        self._embryonic: dict[Key, AnyFlow] = {}
+
+    def __len__(self) -> int:
+        return len(self._flows) // 2
+
+    def __iter__(self) -> Iterator[tuple[Key, AnyFlow]]:
+        """Each flow once, under the key of its client's packets."""
+        return ((key, flow) for key, (flow, from_client) in self._flows.items() if from_client)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many as there may be."""
+        return len(self) >= FLOWS
+
+    def get(self, key: Key) -> tuple[AnyFlow, bool] | None:
+        """The flow that a packet belongs to, and whether its client sent it; None if unknown.
+
+        Args:
+            key: the packet's.
+        """
+        return self._flows.get(key)
+
+    def add(self, key: Key, flow: AnyFlow, now: float) -> None:
+        """Remember a flow.
+
+        Past EMBRYONIC that are not established, the oldest of these is forgotten.
+
+        Args:
+            key: of its client's packets.
+            flow: the flow.
+            now: the time, seconds.
+        """
+        self._flows[key] = (flow, True)
+        self._flows[turned(key)] = (flow, False)
+        self._watch(key, flow, now)
+        self._embryonic.pop(key, None)
+        self._embryonic[key] = flow
+        while len(self._embryonic) > EMBRYONIC:
+            oldest = next(iter(self._embryonic))
+            first = self._embryonic.pop(oldest)
+            known = self._flows.get(oldest)
+            if known and known[0] is first and first.phase is Phase.EMBRYONIC:
+                first.expire(now)
+                self.forget(oldest)
+
+    def forget(self, key: Key) -> None:
+        """Forget a flow.
+
+        Args:
+            key: of its packets, either direction.
+        """
+        flow, _ = self._flows.pop(key)
+        self._flows.pop(turned(key), None)
+        if isinstance(flow, Connection):
+            flow.let_go()
+
+    def close_idle(self, now: float) -> None:
+        """Close and forget flows that have been idle too long.
+
+        Args:
+            now: the time, seconds.
+        """
+        current = int(now) // _GRAIN
+        if current == self._looked_at:
+            return
+        self._looked_at = current
+        for due in sorted(moment for moment in self._deadlines if moment < current):
+            for key in self._deadlines.pop(due):
+                known = self._flows.get(key)
+                if known is None:
+                    continue
+                flow, _ = known
+                if flow.deadline <= now:
+                    flow.expire(now)
+                    self.forget(key)
+                else:
+                    self._watch(key, flow, now)
+
+    def _watch(self, key: Key, flow: AnyFlow, now: float) -> None:
+        due = min(flow.deadline, now + _LOOK)  # an end brings the deadline nearer
+        self._deadlines.setdefault(int(due) // _GRAIN, set()).add(key)
+
+
+def turned(key: Key) -> Key:
+    """The key of the other direction.
+
+    Args:
+        key: of one direction.
+    """
+    protocol, source, source_port, destination, destination_port, mark = key
+    return protocol, destination, destination_port, source, source_port, mark

@@ -1,0 +1,35 @@
+"""The numbers of docs/limits.md are those of the program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from appliance.box import Box
+from appliance.live import messages
+from appliance.smtp import dialogue, line
+from appliance.tcp import room, timeouts
+
+PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
+
+
+def test_numbers_are_those_of_the_program():
+    cells = [row.split("|")[1:3] for row in PAGE.read_text().splitlines()[6:] if row]
+    numbers = [int(n.replace(",", "")) for cell in cells for n in re.findall(r"\d[\d,]*", cell[1])]
+    assert numbers == [
+        room.HELD,
+        room.HELD_SEGMENTS,
+        room.HELD_IN_ALL,
+        room.REMEMBERED,
+        room.REMEMBERED_IN_ALL,
+        line.LONGEST,
+        dialogue.DUE,
+        room.OWN_PACKETS,
+        room.EMBRYONIC,
+        room.FLOWS,
+        *(1, 10, 30),
+        Box(interfaces=()).queue_length,
+        messages.MAX_WAITING,
+    ]
+    assert list(timeouts.IDLE.values()) == [30, 3600, 600]
+    assert f"{room.RECENT:,} bytes" in PAGE.read_text()
