@@ -142,7 +142,13 @@ class Connection:
         Returns:
             packets to send, in order.
         """
-        return self._own.due(now)
+        return tuple(self._renewed(own) for own in self._own.due(now))
+
+    def _renewed(self, own: OwnPacket) -> bytes:
+        """An own packet with the latest timestamp of its direction, as one sent only now."""
+        if own.stream.timestamp is None:
+            return own.packet
+        return edit(Segment(own.packet), changes=Changes(timestamp=own.stream.timestamp))
 
     def expire(self, now: float) -> None:
         """The deadline has passed."""
@@ -210,7 +216,8 @@ class Connection:
         return FORWARD
 
     def _reset(self, segment: Segment, from_client: bool, now: float) -> Verdict:
-        """Judge a RST: only one with exactly the next number ends the connection (RFC 5961)."""
+        """Judge a RST: only one with exactly the number that its receiver expects ends the
+        connection (RFC 5961, section 3)."""
         stream, other = self._streams(from_client)
         changes = Changes()
         if stream is None:
@@ -220,10 +227,15 @@ class Connection:
             within = ends
         else:
             offset = stream.offset(segment.sequence)
-            ends = offset == stream.received + (stream.fin is not None)
-            within = offset >= stream.received and (stream.limit is None or offset <= stream.limit)
+            # Its receiver expects the one or the other, depending on what has been lost since.
+            next_, arrived = stream.received + (stream.fin is not None), max(stream.arrived, 0)
+            ends = offset in (next_, arrived)
+            within = offset >= arrived and (stream.limit is None or offset <= stream.limit)
             if stream.uneven:
                 changes = Changes(sequence=stream.sequence(stream.to_out(offset)))
+            if other is not None and other.uneven and segment.flags & ACK and not self._recorded:
+                heard = other.to_in(other.out_offset(segment.acknowledgement))
+                changes = replace(changes, acknowledgement=other.sequence(heard))
         if not ends and not within:
             return self._refuse(segment, from_client, now, "a reset outside the window")
         if ends:
@@ -240,10 +252,8 @@ class Connection:
                 return self._refuse(segment, from_client, now, "before the handshake")
             if stream is None:
                 stream = self._begin_stream(segment.sequence, from_client)
-        if from_client:
-            self._client_window = segment.window
-        else:
-            self._server_window = segment.window
+        if not (segment.flags & ACK or self._recorded):
+            return self._refuse(segment, from_client, now, "acknowledges nothing")
         changes: Changes | None = None
         if other is not None and segment.flags & ACK:
             out = other.out_offset(segment.acknowledgement)
@@ -258,6 +268,8 @@ class Connection:
             other.acknowledge(out)
             changes = self._acknowledge(segment, other, out, from_client, unsent)
         verdict = self._deliver(segment, stream, from_client, now, changes)
+        if verdict.forward and self._inspector.answers_lines:
+            stream.timestamp = segment.timestamp()
         if stream.held and (verdict.forward or verdict.released) and self.closing is None:
             released = self._release(segment, stream, from_client, now)
             if released:
@@ -342,7 +354,7 @@ class Connection:
                 )
         if start > stream.received and (size or fin):
             return self._hold(segment, stream, fresh, from_client, now, changes)
-        if end <= stream.received:
+        if end <= stream.received or not (size or fin):
             if fin:
                 stream.fin = end
             keep_alive = size <= 1 and start == stream.received - 1 and not fin
@@ -352,7 +364,7 @@ class Connection:
             verdict = self._forward(segment, stream, runs, changes, now)
             if size and stream.uneven and from_client and not self._recorded and self._server:
                 # What was left out, nobody else will acknowledge again.
-                again = self._say(segment, stream, self._server, self._server.sent)
+                again = self._say(segment, stream, self._server, self._server.forwarded)
                 verdict = Verdict(verdict.forward, verdict.edited, (*verdict.released, again))
             return verdict
         if excess := self._excess(stream, len(fresh), from_client):
@@ -437,16 +449,16 @@ class Connection:
     def _answer(self, segment: Segment, stream: Stream, now: float) -> tuple[bytes, ...]:
         """Say to the client what is the firewall's to say after a segment of its."""
         other = self._server
-        acknowledged = stream.to_in(stream.acknowledged)
+        acknowledged = stream.arrived
         answers = self._inspector.answers()
-        if other is None or other.fin is not None:
+        if other is None:
             return ()
-        if not answers:
+        if not answers or other.fin is not None:
             # Nobody else acknowledges what was left out, once all before it is acknowledged.
             if self._recorded or acknowledged <= stream.told:
                 return ()
             stream.told = acknowledged
-            return (self._say(segment, stream, other, other.sent),)
+            return (self._say(segment, stream, other, other.forwarded),)
         stream.told = max(stream.told, acknowledged)
         run = Run(other.sent, answers, own=True)
         other.append(b"", answers, own=True)
@@ -457,13 +469,17 @@ class Connection:
         self, segment: Segment, stream: Stream, other: Stream, out: int, payload: bytes = b""
     ) -> bytes:
         """A packet to the sender of a segment, as from the other end."""
+        told = max(stream.told, stream.arrived)
+        edge = stream.out_limit + stream.received - stream.sent
+        if stream.limit is not None:
+            stream.limit = max(stream.limit, edge)
         return compose(
             segment,
             turned=True,
             sequence=other.sequence(out),
-            acknowledgement=stream.sequence(max(stream.told, stream.to_in(stream.acknowledged))),
+            acknowledgement=stream.sequence(told),
             flags=PSH | ACK if payload else ACK,
-            window=self._server_window if stream is self._client else self._client_window,
+            window=min(max(0, edge - told) >> self._scale(stream is not self._client), 0xFFFF),
             payload=payload,
         )
 
@@ -488,7 +504,7 @@ class Connection:
     def _resets(self, segment: Segment, stream: Stream, from_client: bool) -> tuple[bytes, ...]:
         """A RST to each end, with the number that it expects (RFC 5961, section 3)."""
         _, other = self._streams(from_client)
-        arrived = other.sequence(other.to_in(other.acknowledged)) if other else 0
+        arrived = other.sequence(other.arrived) if other else 0
         onward = compose(segment, False, stream.sequence(stream.sent), arrived, RST | ACK)
         if other is None:
             return (onward,)

@@ -73,7 +73,7 @@ class OwnPackets:
             self._packets = left
             self._after = RESEND_AFTER
 
-    def due(self, now: float) -> tuple[bytes, ...]:
+    def due(self, now: float) -> tuple[OwnPacket, ...]:
         """The packets to send again now, in order.
 
         Args:
@@ -83,7 +83,8 @@ class OwnPackets:
             return ()
         self._after = min(2 * self._after, RESEND_AT_MOST)
         self._at = now + self._after
-        return tuple(own.packet for own in self._packets if own.within_window)
+        within = tuple(own for own in self._packets if own.within_window)
+        return within or (self._packets[0],)  # beyond the window it probes it
 
     def clear(self) -> None:
         """The connection is over."""

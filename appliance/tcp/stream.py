@@ -71,6 +71,12 @@ class Piece(NamedTuple):
             forwarded=self.forwarded + following.forwarded,
         )
 
+    def joins(self, following: Piece) -> bool:
+        """Whether this and the piece that follows it are one: both even, or both left out."""
+        if self.own or following.own:
+            return False
+        return (self.even and following.even) or not (self.forwarded or following.forwarded)
+
     @property
     def even(self) -> bool:
         """Whether each byte stands for one."""
@@ -149,6 +155,7 @@ class Stream:
             follows it is dropped too until it comes again.
         held: segments out of order, by offset.
         uneven: whether the two counts ever differed.
+        timestamp: the newest timestamp in it, None without the option, or where nobody asks.
     """
 
     __slots__ = (
@@ -165,6 +172,7 @@ class Stream:
         "out_limit",
         "received",
         "sent",
+        "timestamp",
         "told",
         "uneven",
     )
@@ -185,6 +193,7 @@ class Stream:
         self.discarding = False
         self.held: list[Held] = []
         self.uneven = False
+        self.timestamp: int | None = None
 
     def offset(self, sequence: int) -> int:
         """The sender's offset that a sequence number of its own stands for: the nearest one."""
@@ -206,6 +215,11 @@ class Stream:
     def forwarded(self) -> int:
         """The receiver's offset behind all that was forwarded, a FIN included."""
         return self.sent if self.fin is None else self.sent + 1
+
+    @property
+    def arrived(self) -> int:
+        """The sender's offset up to which its receiver has acknowledged."""
+        return self.to_in(self.acknowledged)
 
     def to_out(self, offset: int) -> int:
         """The receiver's offset of a byte that the sender counts."""
@@ -295,7 +309,7 @@ class Stream:
         """
         piece = Piece(self.received, original, self.sent, forwarded, own)
         last = self._pieces[-1] if self._pieces else None
-        if last and last.even and piece.even and last.weight + piece.weight <= RECENT:
+        if last and last.joins(piece) and last.weight + piece.weight <= RECENT:
             # Many small segments cost no more than a few large ones.
             joined = self._pieces[-1] = last.joined(piece)
             self._room.remembered += joined.weight - last.weight
@@ -307,6 +321,7 @@ class Stream:
         self.discarding = False
         if not piece.even:
             self.uneven = True
+            self._forget(self.acknowledged)  # no acknowledgement may ever come for it
 
     def consistent(self, start: int, payload: bytes) -> Overlap:
         """Make bytes that came equal to their first copies, as far as there are any.

@@ -10,6 +10,8 @@ import pwd
 import shutil
 from pathlib import Path
 
+from tests.e2e.servers import SASL, make_passwords
+
 MASTER = """\
 smtp     inet      n - n -     - smtpd
 cleanup  unix      n - n -     0 cleanup
@@ -18,6 +20,7 @@ rewrite  unix      - - n -     - trivial-rewrite
 bounce   unix      - - n -     0 bounce
 defer    unix      - - n -     0 bounce
 trace    unix      - - n -     0 bounce
+tlsmgr   unix      - - n 1000? 1 tlsmgr
 smtp     unix      - - n -     - smtp
 error    unix      - - n -     - error
 retry    unix      - - n -     - error
@@ -37,9 +40,10 @@ class Postfix:
     Args:
         directory: where to put it, not there yet; its users must be able to reach it.
         settings: what its main.cf says besides what all of them say.
+        services: lines of its master.cf, likewise.
     """
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], services: str = "") -> None:
         self.directory = directory
         self.command = ("postfix", "-c", str(directory), "start-fg")
         nobody = pwd.getpwnam("nobody")
@@ -69,7 +73,25 @@ class Postfix:
         shutil.chown(directory / "mail", nobody.pw_uid, nobody.pw_gid)
         lines = (f"{name} = {value}\n" for name, value in main.items())
         (directory / "main.cf").write_text("".join(lines))
-        (directory / "master.cf").write_text(MASTER)
+        (directory / "master.cf").write_text(MASTER + services)
+
+    def offer(self, certificate: Path) -> None:
+        """Have it offer STARTTLS, and AUTH PLAIN to `servers.USER`.
+
+        Args:
+            certificate: a PEM file with a key and its certificate.
+        """
+        passwords = self.directory / "passwords"
+        make_passwords(passwords)
+        shutil.chown(passwords, "postfix")
+        sasl = self.directory / "sasl"  # where Debian's Postfix looks, whatever it is told
+        sasl.mkdir()
+        (sasl / "smtpd.conf").write_text(SASL.format(passwords=passwords))
+        with (self.directory / "main.cf").open("a") as file:
+            file.write(
+                f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {certificate}\n"
+                f"smtpd_sasl_auth_enable = yes\ncyrus_sasl_config_path = {sasl}\n"
+            )
 
     def log(self) -> str:
         """Its log so far."""

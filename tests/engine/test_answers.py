@@ -15,7 +15,17 @@ from appliance.smtp.release import ANSWERS, RELEASES, Blocked, ShortSegment
 from appliance.verdict import DROP
 from tests.engine.feeding import PLAIN, Case, Turn, client, every_way, feed, line, server
 from tests.engine.hosts import Host, Network
-from tests.wire import ACK, CLIENT_START, FIN, PSH, RST, SERVER_START, Wire, packet
+from tests.wire import (
+    ACK,
+    CLIENT_START,
+    FIN,
+    PSH,
+    RST,
+    SERVER_START,
+    Wire,
+    packet,
+    take_apart,
+)
 
 OK = ANSWERS[Blocked.ANSWER_OK]
 RELEASE = RELEASES["4.0"]
@@ -194,6 +204,26 @@ def test_reset_carries_the_number_that_the_server_expects():
     wire.client(b"EHLO me\r\n")
     wire.segment(True, 9, b"", RST)
     assert wire.seen[-1].seq == (CLIENT_START + 1) % M
+
+
+def test_reset_acknowledges_what_its_receiver_sent():
+    wire = greeted()
+    wire.client(b"EXPN x\r\n")
+    # The client has had "250 OK" from the firewall; the server knows nothing of it.
+    heard = SERVER_START + 1 + wire.server_sent + len("250 OK\r\n")
+    wire.segment(True, wire.client_sent, b"", RST | ACK, ack=heard)
+    assert wire.seen[-1].seq == (CLIENT_START + 1) % M
+    assert wire.seen[-1].ack == SERVER_START + 1 + wire.server_sent
+
+
+def test_line_left_out_behind_the_servers_fin_is_acknowledged():
+    wire = greeted()
+    wire.server(b"", flags=FIN | ACK)
+    fin = SERVER_START + 1 + wire.server_sent + 1
+    verdict = wire.client(b"EXPN x\r\n", ack=fin)
+    (said,) = map(take_apart, verdict.released)
+    assert (said.payload, said.seq) == (b"", fin)
+    assert said.ack == (CLIENT_START + 1 + wire.client_sent) % M
 
 
 def test_line_without_an_end_resets():

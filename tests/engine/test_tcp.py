@@ -255,6 +255,18 @@ def test_forged_refusal_is_dropped():
     assert closings(wire) == []
 
 
+@pytest.mark.parametrize("lost", [b"", b"NOOP\r\n"])
+def test_reset_with_the_number_acknowledged_last_ends(lost):
+    """The receiver may have had nothing of what was sent since."""
+    wire = Wire().handshake()
+    wire.server(b"220 x\r\n")
+    wire.segment(True, 0, b"", ACK)
+    acknowledged = wire.server_sent
+    wire.server(lost, flags=FIN | ACK)
+    assert wire.segment(False, acknowledged, b"", RST).forward
+    assert closings(wire) == [Closing.RESET]
+
+
 def test_payload_of_a_reset_is_removed():
     wire = open_mail()
     wire.segment(True, 6, b"VRFY\r\n", RST)

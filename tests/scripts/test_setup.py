@@ -14,7 +14,7 @@ SETUP = Path(__file__).parents[2] / "scripts" / "setup.sh"
 
 RUNS = ("iproute2", "iptables", "libnetfilter-queue1", "procps")
 BUILDS = ("gcc", "libc6-dev", "libnetfilter-queue-dev")
-TESTS = ("postfix", "swaks", "tshark")
+TESTS = ("curl", "libsasl2-modules", "openssl", "postfix", "swaks", "tshark")
 
 # `python -m venv DIRECTORY` makes a .venv whose Python notes what pip is told.
 PYTHON = """\
@@ -198,7 +198,7 @@ def test_the_tests_find_the_tools_of_lint_there_but_want_their_programs(
     assert machine.set_up("run").stdout == ""
     result = machine.set_up("test")
     assert result.returncode == 1
-    assert "--no-install-recommends postfix swaks tshark\n" in result.stderr
+    assert f"--no-install-recommends {' '.join(TESTS)}\n" in result.stderr
     machine.installed(*RUNS, *TESTS)
     assert machine.set_up("test").returncode == 0
     assert machine.installs() == []
@@ -348,12 +348,12 @@ def test_a_systemd_that_comes_along_keeps_the_links_it_brings(
 @pytest.mark.parametrize(
     ("offered", "failing", "asked", "without"),
     [
-        ((), "none", ["postfix swaks tshark"], ["vagrant", "vagrant-libvirt"]),
-        (("vagrant",), "none", ["postfix swaks tshark", "vagrant"], ["vagrant-libvirt"]),
+        ((), "none", [" ".join(TESTS)], ["vagrant", "vagrant-libvirt"]),
+        (("vagrant",), "none", [" ".join(TESTS), "vagrant"], ["vagrant-libvirt"]),
         (
             ("vagrant", "vagrant-libvirt"),
             "vagrant",
-            ["postfix swaks tshark", "vagrant vagrant-libvirt"],
+            [" ".join(TESTS), "vagrant vagrant-libvirt"],
             ["vagrant vagrant-libvirt"],
         ),
     ],
