@@ -122,6 +122,7 @@ class Commands:
 
     def mask_verb(self) -> None:
         """The verb that the next byte begins becomes `X`, whatever it is."""
+        self._letters = b""
         self._fill, self._kept = _X, b" \r\n"
         self._position = Position.MASKED_VERB
 

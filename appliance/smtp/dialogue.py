@@ -33,7 +33,7 @@ class Due(Enum):
     """The reply that a capture has to a line that the firewall answers itself this time."""
 
 
-DUE = 64 * 1024
+DUE = 4096
 """Replies that may be due at a time. Past it the client's bytes are dropped until some come."""
 
 

@@ -56,7 +56,6 @@ class Connection:
         "_room",
         "_server",
         "_server_scale",
-        "_server_window",
         "_witness",
         "closing",
         "deadline",
@@ -86,8 +85,7 @@ class Connection:
         self._server: Stream | None = None
         self._client_scale: int | None = None  # None: without the option, or not seen
         self._server_scale: int | None = None
-        self._client_window = 0  # the window field that it sent last
-        self._server_window = 0
+        self._client_window = 0  # the window field of its SYN
         self._own = OwnPackets()
 
     @property
@@ -204,11 +202,10 @@ class Connection:
                 self._client_window = segment.window
             else:
                 self._server_scale = segment.window_scale()
-                self._server_window = segment.window
                 if other is not None:
                     # Never scaled in a SYN (RFC 7323, section 2.2).
-                    begun.limit, other.limit = self._client_window, segment.window
-                    begun.out_limit, other.out_limit = self._client_window, segment.window
+                    for each, window in ((begun, self._client_window), (other, segment.window)):
+                        each.limit = each.out_limit = each.widest = window
         # A SYN of other numbers inside a live connection is for its receiver to challenge
         # (RFC 5961, section 4); it changes nothing here.
         if segment.end > segment.payload_at or segment.fast_open():
@@ -254,9 +251,18 @@ class Connection:
                 stream = self._begin_stream(segment.sequence, from_client)
         if not (segment.flags & ACK or self._recorded):
             return self._refuse(segment, from_client, now, "acknowledges nothing")
+        size = segment.end - segment.payload_at
+        end = stream.offset(segment.sequence) + size
+        # What is refused must not have changed anything.
+        misplaced = _misplaced(stream, size, end, bool(segment.flags & FIN))
+        if misplaced:
+            return self._refuse(segment, from_client, now, misplaced)
         changes: Changes | None = None
         if other is not None and segment.flags & ACK:
             out = other.out_offset(segment.acknowledgement)
+            if not self._recorded and out < other.acknowledged - other.widest:
+                # Its receiver would not believe it either (RFC 5961, section 5.2).
+                return self._refuse(segment, from_client, now, "acknowledges bytes of long ago")
             if self._recorded:
                 out = other.to_out(other.offset(segment.acknowledgement))
             unsent = out > other.forwarded
@@ -269,7 +275,7 @@ class Connection:
             changes = self._acknowledge(segment, other, out, from_client, unsent)
         verdict = self._deliver(segment, stream, from_client, now, changes)
         if verdict.forward and self._inspector.answers_lines:
-            stream.timestamp = segment.timestamp()
+            stream.note_timestamp(segment.timestamp())
         if stream.held and (verdict.forward or verdict.released) and self.closing is None:
             released = self._release(segment, stream, from_client, now)
             if released:
@@ -296,6 +302,7 @@ class Connection:
         scale = self._scale(from_client)
         room = segment.window << scale
         other.out_limit = max(other.out_limit, out + room)
+        other.widest = max(other.widest, room)
         acknowledged = other.to_in(out)
         if other.uneven:
             # The right edge stays where the receiver put it, counted as the sender counts.
@@ -426,6 +433,7 @@ class Connection:
             (run,) = runs
             if run.out == start and not run.own and run.payload == sent:
                 return FORWARD
+        runs = [part for run in runs for part in run.parts()]
         changes = changes or Changes()
         packets = []
         for index, run in enumerate(runs):
@@ -462,8 +470,11 @@ class Connection:
         stream.told = max(stream.told, acknowledged)
         run = Run(other.sent, answers, own=True)
         other.append(b"", answers, own=True)
-        packet = self._say(segment, stream, other, run.out, answers)
-        return (packet,) if self._undertake(other, run, packet, now) else ()
+        said = (
+            (part, self._say(segment, stream, other, part.out, part.payload))
+            for part in run.parts()
+        )
+        return tuple(packet for part, packet in said if self._undertake(other, part, packet, now))
 
     def _say(
         self, segment: Segment, stream: Stream, other: Stream, out: int, payload: bytes = b""

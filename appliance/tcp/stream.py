@@ -27,6 +27,9 @@ from appliance.tcp.room import (
     Room,
 )
 
+OWN_SEGMENT = 536
+"""Bytes of payload that any host takes in a segment (RFC 1122, section 4.2.2.6)."""
+
 _HALF = 1 << 31
 _MODULUS = 1 << 32
 _start = attrgetter("start")
@@ -110,6 +113,15 @@ class Run(NamedTuple):
     payload: bytes
     own: bool = False
 
+    def parts(self) -> list[Run]:
+        """The run in parts that go into a packet each; other runs than own ones are whole."""
+        if not self.own or len(self.payload) <= OWN_SEGMENT:
+            return [self]
+        return [
+            Run(self.out + at, self.payload[at : at + OWN_SEGMENT], own=True)
+            for at in range(0, len(self.payload), OWN_SEGMENT)
+        ]
+
 
 def add_run(runs: list[Run], run: Run) -> None:
     """Add bytes to forward behind others, joined to the last ones where they follow them."""
@@ -155,6 +167,7 @@ class Stream:
             follows it is dropped too until it comes again.
         held: segments out of order, by offset.
         uneven: whether the two counts ever differed.
+        widest: the widest window that its receiver ever had, bytes.
         timestamp: the newest timestamp in it, None without the option, or where nobody asks.
     """
 
@@ -175,6 +188,7 @@ class Stream:
         "timestamp",
         "told",
         "uneven",
+        "widest",
     )
 
     def __init__(self, start: int, room: Room) -> None:
@@ -194,6 +208,7 @@ class Stream:
         self.held: list[Held] = []
         self.uneven = False
         self.timestamp: int | None = None
+        self.widest = 0
 
     def offset(self, sequence: int) -> int:
         """The sender's offset that a sequence number of its own stands for: the nearest one."""
@@ -269,6 +284,12 @@ class Stream:
         if out > self.acknowledged:
             self.acknowledged = out
             self._forget(out)
+
+    def note_timestamp(self, value: int | None) -> None:
+        """Note a segment's timestamp, if it is newer than those before (RFC 7323, section 4.2)."""
+        known = self.timestamp
+        if value is not None and (known is None or (value - known) % _MODULUS < _HALF):
+            self.timestamp = value
 
     def forget_excess(self) -> None:
         """Forget the oldest bytes past the bounds, acknowledged or not: for captures that show one

@@ -427,12 +427,17 @@ class Site:
             }
             said = {key: future.result() for key, future in futures.items()}
             eventually(lambda: all_ended(log.read_text()), f"{row.name}: all connections end")
+            # It logs a session when that is over.
+            eventually(
+                lambda: self._since(before, "Postfix").count(": disconnect ") == len(self._clients),
+                f"{row.name}: Postfix has logged every session",
+            )
         lines: dict[str, Counter[str]] = {}
         for client in self._clients:
             texts = "\n".join(said[client, server] for server in self._servers)
             lines[client.name] = notable(client.telling, texts)
         for server in self._servers:
-            text = self._server_logs[server].read_bytes()[before[server] :].decode("latin-1")
+            text = self._since(before, server)
             lines[f"{server} (server)"] = notable(SERVER_TELLING[server], text)
         lines["firewall"] = notable(FIREWALL_TELLING, log.read_text())
         self.matrix.logs[row.name] = lines
@@ -447,6 +452,10 @@ class Site:
                 bool(client.keeps and client.keeps.search(text)),
                 ruled(row.release, client, self.matrix.ungreeted[server]),
             )
+
+    def _since(self, before: dict[str, int], server: str) -> str:
+        """What a server has logged since its log had a size."""
+        return self._server_logs[server].read_bytes()[before[server] :].decode("latin-1")
 
     def _try(self, row: Row, client: Client, server: str) -> str:
         file = self.directory / "mail" / mark(row.name, client.name, server)

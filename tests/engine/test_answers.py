@@ -226,6 +226,24 @@ def test_line_left_out_behind_the_servers_fin_is_acknowledged():
     assert said.ack == (CLIENT_START + 1 + wire.client_sent) % M
 
 
+def test_many_answers_go_in_packets_that_any_host_takes():
+    wire = greeted()
+    wire.client(b"NOOP\r\n" + b"V\r\n" * 5000)
+    verdict = wire.server(b"250 o\r\n")
+    assert max(len(take_apart(packet).payload) for packet in verdict.released) == 536
+    assert wire.received(False).endswith(b"250 o\r\n" + OK * 5000)
+
+
+def test_refused_segment_acknowledges_nothing():
+    wire = greeted()
+    wire.client(b"EXPN x\r\n")
+    heard = SERVER_START + 1 + wire.server_sent + len(OK)
+    assert wire.segment(True, 1_000_000, b"far off", ack=heard) is DROP
+    assert wire.firewall.expire(wire.now + 2)
+    wire.segment(True, wire.client_sent, b"", ACK, ack=heard)
+    assert not wire.firewall.expire(wire.now + 10)
+
+
 def test_line_without_an_end_resets():
     wire = greeted()
     wire.client(b"NOOP ")

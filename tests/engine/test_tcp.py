@@ -224,6 +224,15 @@ def test_acknowledgement_of_unsent_bytes_is_clamped_in_a_capture():
     assert wire.kinds() == [Kind.REPLY_TO_UNSENT, Kind.GREETING_MASKED]
 
 
+def test_acknowledgement_of_long_ago_is_dropped_live():
+    """It is nothing that the other end believes (RFC 5961, section 5.2)."""
+    wire = Wire().handshake()
+    wire.server(b"220 x\r\n")
+    assert wire.segment(True, 0, b"NOOP\r\n", ack=SERVER_START + 1 - 70_000) is DROP
+    assert details(wire, Kind.SEGMENT_DROPPED) == ["acknowledges bytes of long ago"]
+    assert wire.segment(True, 0, b"NOOP\r\n", ack=SERVER_START + 1 - 60_000) is FORWARD
+
+
 def test_data_beyond_fin_is_dropped():
     wire = open_mail()
     wire.client(b"x", flags=ACK | FIN)
