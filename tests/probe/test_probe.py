@@ -66,6 +66,21 @@ def test_no_release_in_the_path(server):
     assert done.stdout.endswith("\nNo Mailguard is seen in the path.\n")
 
 
+@pytest.mark.skipif(not shutil.which("smtp-sink"), reason="Postfix's smtp-sink is not installed")
+def test_postfix_s_imitation_is_not_taken_for_a_firewall():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with subprocess.Popen(["smtp-sink", "-u", "nobody", "-P", f"127.0.0.1:{port}", "10"]) as sink:
+        try:
+            eventually(lambda: probe(port).exit_code == 0, "smtp-sink listens")
+            said = probe(port).stdout
+        finally:
+            sink.terminate()
+    assert "220 ********" in said
+    assert "imitates" in said
+    assert "There is a Mailguard" not in said
+
+
 def test_the_dialogue_is_printed():
     with serving(SENDMAIL, RELEASES["6.3"]) as port:
         lines = probe(port).stdout.splitlines()
