@@ -19,7 +19,7 @@ from appliance.events import (
     PacketDenied,
     Phase,
 )
-from appliance.smtp.release import ConnectionMessages, Release
+from appliance.smtp.release import Blocked, ConnectionMessages, Release
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
 
@@ -63,6 +63,10 @@ class Syslog:
     def __init__(self, product: str, release: Release) -> None:
         self._product = product
         self._release = release
+        self._tells_of_noop = (
+            release.blocked is Blocked.NOOP
+            and release.connection_messages is ConnectionMessages.FGL_ADDRESSES
+        )
 
     def message(self, event: Event) -> str | None:
         """The log line for an event, without time or newline; None if it draws none."""
@@ -77,6 +81,8 @@ class Syslog:
                 body = self._denied(event)
             case Inspected(kind=Kind.ADDRESS_EDITED):
                 body = _address_edited(event)
+            case Inspected(kind=Kind.COMMAND_BLOCKED) if self._tells_of_noop:
+                body = _made_noop(event)
             case Inspected(kind=Kind.ADDRESS_REFUSED):
                 body = _malicious_address(event)
             case Inspected() if event.kind in _TERMINATIONS and self._release.modern_messages:
@@ -239,3 +245,10 @@ def _address_edited(event: Inspected) -> str:
         f"2-108002: SMTP replaced string: out {outer.address} in {inner.address} "
         f"data: {event.detail}"
     )
+
+
+def _made_noop(event: Inspected) -> str:
+    outer, inner = _sides(event.flow)
+    # The verb alone: what stands behind it may be a password.
+    verb = event.original.split(b" ")[0].rstrip(b"\r\n").decode("latin-1")
+    return f"2-108001: SMTP made noop: out {outer.address} in {inner.address} data: {verb}"

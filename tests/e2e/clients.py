@@ -124,6 +124,14 @@ SWAKS_AUTH = Client(
     uses=Extension.AUTH,
     insists=True,
 )
+SWAKS_TLS = Client(
+    name="swaks, TLS only",
+    program="swaks",
+    number=32,
+    telling=_SWAKS,
+    uses=Extension.TLS,
+    insists=True,
+)
 SMTPLIB = Client(name="smtplib", program="Python", number=27, telling=_SMTPLIB)
 SMTPLIB_LOGIN = Client(
     name="smtplib, login",
@@ -154,7 +162,7 @@ CURL_TLS = Client(
 
 CLIENTS = (
     *(POSTFIX, POSTFIX_TLS, EXIM, SENDMAIL),
-    *(SWAKS, SWAKS_AUTH_OPTIONAL, SWAKS_AUTH),
+    *(SWAKS, SWAKS_AUTH_OPTIONAL, SWAKS_AUTH, SWAKS_TLS),
     *(SMTPLIB, SMTPLIB_LOGIN, SMTPLIB_STARTTLS),
     *(CURL, CURL_TLS),
 )
@@ -222,6 +230,7 @@ def senders(
         SWAKS: _swaks(),
         SWAKS_AUTH_OPTIONAL: _swaks("--auth-optional", "PLAIN", *by_name),
         SWAKS_AUTH: _swaks("--auth", "PLAIN", *by_name),
+        SWAKS_TLS: _swaks("--tls"),
         SMTPLIB: _smtplib(lambda session, errand: None),
         SMTPLIB_LOGIN: _smtplib(lambda session, errand: session.login(USER, PASSWORD)),
         SMTPLIB_STARTTLS: _smtplib(_start_tls),

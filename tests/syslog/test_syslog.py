@@ -20,7 +20,7 @@ from appliance.events import (
     PacketDenied,
     Phase,
 )
-from appliance.smtp.release import RELEASES
+from appliance.smtp.release import RELEASES, Blocked
 from appliance.syslog import Syslog, flag_names
 from tests.wire import Wire
 
@@ -240,6 +240,24 @@ def test_a_dropped_connection_draws_its_messages_in_order():
         "%ASA-6-302014",
         "%ASA-6-106015",
     ]
+
+
+def test_what_was_made_noop_is_told_before_6_2():
+    event = Inspected(
+        0,
+        Kind.COMMAND_BLOCKED,
+        INBOUND,
+        Direction.TO_SERVER,
+        0,
+        b"AUTH PLAIN AGEAYg==\r\n",
+        b"NOOP               \r\n",
+    )
+    noop = {name: replace(RELEASES[name], blocked=Blocked.NOOP) for name in ("5.1", "6.3")}
+    assert Syslog("PIX", noop["5.1"]).message(event) == (
+        "%PIX-2-108001: SMTP made noop: out 203.0.113.10 in 10.1.1.5 data: AUTH"
+    )
+    assert Syslog("PIX", noop["6.3"]).message(event) is None
+    assert OLD.message(event) is None
 
 
 def test_flag_names_lowest_bit_first():
