@@ -10,6 +10,7 @@ from traceback import format_exc
 from appliance import handover
 from appliance.admission import Admission, Admit, Opening
 from appliance.events import (
+    Closing,
     ConnectionBuilt,
     Denial,
     Direction,
@@ -100,8 +101,7 @@ class Firewall:
             opens = _begins(segment) and from_client
             if not (opens and flow.reopened_by(segment)):
                 return self._give(key, flow, segment, from_client, now)
-            if flow.closing is None:
-                flow.expire(now)
+            flow.close(Closing.TIMEOUT, now)
             self._flows.forget(key)
         return self._open(segment, key, now, ingress, egress)
 
@@ -128,7 +128,7 @@ class Firewall:
         except Exception:
             state = b""
         self._report(Fault(now, flow.flow, packet, trace, state))
-        flow.abort(now)
+        flow.close(Closing.DROPPED, now)
         self._flows.forget(key)
 
     def expire(self, now: float) -> tuple[bytes, ...]:
@@ -187,7 +187,7 @@ class Firewall:
             now: the time in seconds.
         """
         for _, flow in self._flows:
-            flow.end_of_capture(now)
+            flow.close(Closing.OPEN, now)
         self._flows = Flows()
         self._restless.clear()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from appliance.events import Phase
+from appliance.events import Closing, Phase
 from appliance.tcp.connection import Connection
 from appliance.tcp.room import EMBRYONIC, FLOWS
 from appliance.tcp.uninspected import Uninspected
@@ -72,7 +72,7 @@ class Flows:
             first = self._embryonic.pop(oldest)
             known = self._flows.get(oldest)
             if known and known[0] is first and first.phase is Phase.EMBRYONIC:
-                first.expire(now)
+                first.close(Closing.TIMEOUT, now)
                 self.forget(oldest)
 
     def forget(self, key: Key) -> None:
@@ -103,7 +103,7 @@ class Flows:
                     continue
                 flow, _ = known
                 if flow.deadline <= now:
-                    flow.expire(now)
+                    flow.close(Closing.TIMEOUT, now)
                     self.forget(key)
                 else:
                     self._watch(key, flow, now)

@@ -148,18 +148,6 @@ class Connection:
             return own.packet
         return edit(Segment(own.packet), changes=Changes(timestamp=own.stream.timestamp))
 
-    def expire(self, now: float) -> None:
-        """The deadline has passed."""
-        self._close(Closing.TIMEOUT, now)
-
-    def abort(self, now: float) -> None:
-        """It is given up."""
-        self._close(Closing.DROPPED, now)
-
-    def end_of_capture(self, now: float) -> None:
-        """No more packets will come."""
-        self._close(Closing.OPEN, now)
-
     def take_room(self) -> None:
         """Count the memory that it takes, when it comes from another process."""
         for stream in (self._client, self._server):
@@ -236,7 +224,7 @@ class Connection:
         if not ends and not within:
             return self._refuse(segment, from_client, now, "a reset outside the window")
         if ends:
-            self._close(Closing.RESET, now, by_client=from_client)
+            self.close(Closing.RESET, now, by_client=from_client)
         if segment.end == segment.payload_at and changes == Changes():
             return FORWARD
         return Verdict(True, edit(segment, b"", changes))
@@ -251,11 +239,8 @@ class Connection:
                 stream = self._begin_stream(segment.sequence, from_client)
         if not (segment.flags & ACK or self._recorded):
             return self._refuse(segment, from_client, now, "acknowledges nothing")
-        size = segment.end - segment.payload_at
-        end = stream.offset(segment.sequence) + size
         # What is refused must not have changed anything.
-        misplaced = _misplaced(stream, size, end, bool(segment.flags & FIN))
-        if misplaced:
+        if misplaced := _misplaced(stream, segment):
             return self._refuse(segment, from_client, now, misplaced)
         changes: Changes | None = None
         if other is not None and segment.flags & ACK:
@@ -333,7 +318,7 @@ class Connection:
         now: float,
         changes: Changes | None,
     ) -> Verdict:
-        """Judge a segment's bytes and FIN; what else it says has been judged.
+        """Judge a segment's bytes and FIN; what else it says, and where it is, has been judged.
 
         Args:
             segment: the segment.
@@ -346,9 +331,6 @@ class Connection:
         size = segment.end - segment.payload_at
         end = start + size
         fin = bool(segment.flags & FIN)
-        misplaced = _misplaced(stream, size, end, fin)
-        if misplaced:
-            return self._refuse(segment, from_client, now, misplaced)
         fresh = segment.packet[segment.payload_at : segment.end]
         runs: list[Run] = []
         if size and (start < stream.received or stream.held):
@@ -505,11 +487,11 @@ class Connection:
                 return self._refuse(segment, from_client, now, "ends before its verb does")
             case Refusal.DROP:
                 self._witness.tell(now, Kind.CONNECTION_DROPPED, from_client, stream.received)
-                self._close(Closing.DROPPED, now)
+                self.close(Closing.DROPPED, now)
                 return DROP
             case Refusal.RESET:
                 self._witness.tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
-                self._close(Closing.DROPPED, now)
+                self.close(Closing.DROPPED, now)
                 return Verdict(False, None, self._resets(segment, stream, from_client))
 
     def _resets(self, segment: Segment, stream: Stream, from_client: bool) -> tuple[bytes, ...]:
@@ -548,6 +530,9 @@ class Connection:
         timestamp = filler.timestamp()
         changes = None if timestamp is None else Changes(timestamp=timestamp)
         while self.closing is None and (segment := stream.next_held()) is not None:
+            if misplaced := _misplaced(stream, segment):  # a FIN may have come since
+                self._refuse(segment, from_client, now, misplaced)
+                continue
             verdict = self._deliver(segment, stream, from_client, now, changes)
             if verdict.forward:
                 released.append(verdict.edited or segment.packet)
@@ -555,12 +540,13 @@ class Connection:
         return tuple(released)
 
     def _reckon_deadline(self, now: float) -> None:
-        client, server = self._client, self._server
-        if all(s and s.fin is not None and s.acknowledged == s.forwarded for s in (client, server)):
-            self._close(Closing.FIN, now)
-            return
         phase = self.phase
-        if phase is not Phase.EMBRYONIC:  # a SYN sent again does not prolong it
+        if phase is Phase.HALF_CLOSED and all(
+            stream and stream.fin is not None and stream.acknowledged == stream.forwarded
+            for stream in (self._client, self._server)
+        ):
+            self.close(Closing.FIN, now)
+        elif phase is not Phase.EMBRYONIC:  # a SYN sent again does not prolong it
             self.deadline = now + IDLE[phase]
 
     @property
@@ -573,7 +559,14 @@ class Connection:
             return Phase.ESTABLISHED
         return Phase.EMBRYONIC
 
-    def _close(self, closing: Closing, now: float, by_client: bool = False) -> None:
+    def close(self, closing: Closing, now: float, by_client: bool = False) -> None:
+        """End it, if it has not ended yet, and report that.
+
+        Args:
+            closing: how it ended.
+            now: the time, seconds.
+            by_client: for a reset, whether the client sent it.
+        """
         if self.closing is not None:
             return
         self.closing = closing
@@ -614,15 +607,11 @@ def _sack(segment: Segment, stream: Stream) -> tuple[tuple[int, int, int], ...]:
     return () if empty else blocks
 
 
-def _misplaced(stream: Stream, size: int, end: int, fin: bool) -> str:
-    """Why a segment cannot be where it is in its stream, "" if it can.
-
-    Args:
-        stream: the stream.
-        size: bytes that it carries.
-        end: the sender's offset behind them.
-        fin: whether a FIN follows them.
-    """
+def _misplaced(stream: Stream, segment: Segment) -> str:
+    """Why a segment cannot be where it is in its stream, "" if it can."""
+    size = segment.end - segment.payload_at
+    end = stream.offset(segment.sequence) + size
+    fin = segment.flags & FIN
     if stream.fin is not None and ((size and end > stream.fin) or (fin and end != stream.fin)):
         return "beyond the FIN"
     if fin and end < stream.received:

@@ -56,11 +56,11 @@ class Uninspected:
         """Forward a TCP segment and note whether it ends the connection."""
         self._octets += segment.end - segment.payload_at
         if segment.flags & RST:
-            self._close(Closing.RESET, now, from_client)
+            self.close(Closing.RESET, now, from_client)
         elif segment.flags & FIN:
             self._fins[from_client] = True
             if all(self._fins.values()):
-                self._close(Closing.FIN, now)
+                self.close(Closing.FIN, now)
         if self.closing is None and not segment.flags & SYN:
             half = any(self._fins.values())
             self.phase = Phase.HALF_CLOSED if half else Phase.ESTABLISHED
@@ -73,19 +73,14 @@ class Uninspected:
         self.deadline = now + UDP
         return FORWARD
 
-    def expire(self, now: float) -> None:
-        """The deadline has passed."""
-        self._close(Closing.TIMEOUT, now)
+    def close(self, closing: Closing, now: float, by_client: bool = False) -> None:
+        """End it, if it has not ended yet, and report that.
 
-    def abort(self, now: float) -> None:
-        """It is given up."""
-        self._close(Closing.DROPPED, now)
-
-    def end_of_capture(self, now: float) -> None:
-        """No more packets will come."""
-        self._close(Closing.OPEN, now)
-
-    def _close(self, closing: Closing, now: float, by_client: bool = False) -> None:
+        Args:
+            closing: how it ended.
+            now: the time, seconds.
+            by_client: for a reset, whether the client sent it.
+        """
         if self.closing is None:
             self.closing = closing
             self.deadline = now + CLOSED
