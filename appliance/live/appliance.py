@@ -90,7 +90,7 @@ class Appliance:
             except PixguardError:
                 if not self._supervisor.stopping:
                     raise
-                return  # the signal reached the command that failed, too, as systemd sends it
+                return  # the signal reached a worker, too, as systemd sends it
             self._log.write(f"pixguard: the firewall is up: {self._summary()}")
             self._supervisor.write_counters()
             notify("READY=1")
