@@ -2,10 +2,13 @@
 #
 #     make run                     the lab: client, firewall and mail server in namespaces
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
+#     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
 #     make lint                    ruff and mypy
 #     make setup                   .venv/bin/pixguard, and nothing run
 
-.PHONY: run test lint setup
+TIME = 60
+
+.PHONY: run test fuzz lint setup
 
 run:
 	@scripts/setup.sh run
@@ -14,6 +17,10 @@ run:
 test:
 	@scripts/setup.sh test
 	@.venv/bin/pytest $(ARGS)
+
+fuzz:
+	@scripts/setup.sh test
+	@.venv/bin/python -m tests.fuzz --time $(TIME) $(ARGS)
 
 lint:
 	@scripts/setup.sh lint

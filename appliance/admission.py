@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from appliance.events import Denial, Endpoint
+from appliance.limits import UNLIMITED, Limits
 from appliance.smtp.release import Release
 
 
@@ -28,6 +29,7 @@ class Opening:
         icmp_type: ICMP type, -1 for other protocols.
         ingress: name (nameif) of the interface it came in by, "" where unknown.
         egress: name of the interface it will leave by, "" where unknown.
+        begins: whether it begins a flow; if not, the beginning was not seen.
     """
 
     protocol: int
@@ -38,6 +40,7 @@ class Opening:
     icmp_type: int = -1
     ingress: str = ""
     egress: str = ""
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Admission:
         inspection: the release to inspect its mail as; None to forward it unread.
         denial: why it may not pass; None when it may.
         access_list: the name of the access list that denied it, "" if none did.
+        limits: on the connections to the server's mapped address.
     """
 
     client: Endpoint
@@ -59,6 +63,7 @@ class Admission:
     inspection: Release | None = None
     denial: Denial | None = None
     access_list: str = ""
+    limits: Limits = UNLIMITED
 
 
 Admit: TypeAlias = Callable[[Opening], Admission]

@@ -82,6 +82,8 @@ class Box:
         historic: whether to imitate the faults that the release had, too.
         smuggling: what an ambiguous end of a mail does.
         allow_tls: whether STARTTLS is let through, where the release can do that.
+        adopt: whether a connection is taken up whose beginning was not seen.
+        fail_open: whether inspected connections pass unread while no worker is there to read.
         user: name of the unprivileged user that workers run as.
         log: file that log lines are appended to, None for standard error.
         json_log: file that each event is appended to as JSON, None for none.
@@ -99,6 +101,8 @@ class Box:
     historic: bool = False
     smuggling: Smuggling = Smuggling.PASS
     allow_tls: bool = False
+    adopt: bool = False
+    fail_open: bool = False
     user: str = "nobody"
     log: Path | None = None
     json_log: Path | None = None
@@ -236,6 +240,8 @@ _RULES = {
         TypeAdapter(Smuggling), f"smuggling is one of {', '.join(s.value for s in Smuggling)}"
     ),
     "allow-tls": _Rule(TypeAdapter(Switch), "allow-tls is true or false"),
+    "adopt": _Rule(TypeAdapter(Switch), "adopt is true or false"),
+    "fail-open": _Rule(TypeAdapter(Switch), "fail-open is true or false"),
     "user": _Rule(
         TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]),
         "user is the name of a user of this machine, up to 32 letters, digits, `_`, `.` and `-`",
@@ -331,7 +337,7 @@ class _Reader:
         try:
             text = self._content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            before = self._content[: error.start].decode("utf-8-sig")
+            before = error.object[: error.start].decode()  # the byte order mark is none of it
             self._report_after(before, "this is not UTF-8", "a box file is UTF-8 text")
             return None
         try:

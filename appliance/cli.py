@@ -98,11 +98,20 @@ def main() -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
-def check(files: tuple[Path, ...]) -> int:
-    """Parse rule files and say what is wrong with them (exit 1 if anything is)."""
-    from appliance.config.check import check_files
+@click.option("--lenient", is_flag=True, help="Leave unknown commands out, with a warning.")
+@click.option("--print", "print_", is_flag=True, help="Print it as a device does instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+def check(files: tuple[Path, ...], lenient: bool, print_: bool, as_json: bool) -> int:
+    """Parse rule files and say what is wrong with them (exit 1 if anything is).
 
-    return check_files(files)
+    With --print, the configuration goes to standard output, and what is wrong to standard error.
+    """
+    from appliance.config.check import Output, check_files
+
+    if print_ and as_json:
+        raise click.UsageError("--print and --json cannot be given together")
+    output = Output.CONFIGURATION if print_ else Output.JSON if as_json else Output.TEXT
+    return check_files(files, lenient, output)
 
 
 @main.command()

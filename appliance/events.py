@@ -11,6 +11,8 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
+from appliance.limits import UNLIMITED, Limits
+
 
 class Direction(Enum):
     """Which way bytes go; the server is the end that the SYN was sent to."""
@@ -70,6 +72,9 @@ class Denial(Enum):
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
     OWN_ADDRESS = "710005"  # to the firewall itself or to all hosts, which is not forwarded
+    TOO_MANY = "201002"  # as many TCP connections live to the mapped address as its static lets
+    TOO_MANY_EMBRYONIC = "201003"  # likewise, of those that are not established
+    TOO_MANY_UDP = "201004"  # likewise, UDP
     NO_ROOM = "211001"  # as many connections are known as may be
     NO_ROUTE = "110001"  # no interface leads to the destination, or to the source
 
@@ -160,6 +165,7 @@ class PacketDenied:
         destination: where it wanted to go, as addressed.
         access_list: the name of the access list that denied it, "" if none did.
         flags: TCP flags byte, or the ICMP type times 256 plus the code.
+        limits: those of the address that it was sent to.
     """
 
     time: float
@@ -169,6 +175,7 @@ class PacketDenied:
     destination: Endpoint
     access_list: str = ""
     flags: int = 0
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from appliance.events import (
     Report,
 )
 from appliance.flows import AnyFlow, Flows, Key, turned
+from appliance.packet import icmp
 from appliance.packet.checksum import header_length
 from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
 from appliance.protocol import ICMP, TCP, UDP
@@ -98,8 +99,17 @@ class Firewall:
                 # Its own connection's other end, forged: it could say that the mail begins.
                 opening = _opening(segment, ingress, egress)
                 return self._deny(opening, _unknown(opening), segment.flags, now)
-            opens = _begins(segment) and from_client
-            if not (opens and flow.reopened_by(segment)):
+            if not from_client and (syn := flow.begun_anew_by(segment)):
+                # The server has forgotten the connection, and takes another between its ends.
+                flow.close(Closing.TIMEOUT, now)
+                self._flows.forget(key)
+                self._open(syn, turned(key), now, egress, ingress)
+                return self.receive(packet, now, ingress, egress, mark)
+            reopens = flow.gone or (from_client and flow.reopened_by(segment))
+            if not (_begins(segment) and reopens):
+                if flow.gone:
+                    opening = _opening(segment, ingress, egress)
+                    return self._deny(opening, _unknown(opening), segment.flags, now)
                 return self._give(key, flow, segment, from_client, now)
             flow.close(Closing.TIMEOUT, now)
             self._flows.forget(key)
@@ -114,9 +124,8 @@ class Firewall:
         except Exception:
             self._fail(key, flow, segment.packet, now)
             return DROP
-        if flow.gone:
-            self._flows.forget(key)
-        elif flow.restless:
+        self._flows.note(key)
+        if flow.restless:
             self._restless[key] = flow
         return verdict
 
@@ -129,7 +138,8 @@ class Firewall:
             state = b""
         self._report(Fault(now, flow.flow, packet, trace, state))
         flow.close(Closing.DROPPED, now)
-        self._flows.forget(key)
+        self._flows.note(key)
+        self._flows.note(key)
 
     def expire(self, now: float) -> tuple[bytes, ...]:
         """Let timers run: close what has been idle too long.
@@ -176,6 +186,7 @@ class Firewall:
         """
         for key, flow in handover.read(text, self._report, self.room):
             self._flows.add(key, flow, now)
+            self._flows.note(key)
             self._built = max(self._built, flow.flow.number)
             if flow.restless:
                 self._restless[key] = flow
@@ -193,17 +204,19 @@ class Firewall:
 
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
-        opening = _opening(segment, ingress, egress)
-        if _begins(segment):
+        begins = _begins(segment)
+        opening = _opening(segment, ingress, egress, begins)
+        if begins:
             admission = self._admit(opening)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
-            if self._flows.full:
-                full = replace(admission, denial=Denial.NO_ROOM)
-                return self._deny(opening, full, segment.flags, now)
+            denial = self._flows.denial(TCP, admission.limits)
+            if denial is not None:
+                refused = replace(admission, denial=denial)
+                return self._deny(opening, refused, segment.flags, now)
             flow = self._build(admission, segment, key, True, now)
             return self._give(key, flow, segment, True, now)
-        if not self._recorded or segment.flags & RST:
+        if segment.flags & RST or (segment.flags & SYN and not self._recorded):
             return self._deny(opening, _unknown(opening), segment.flags, now)
         return self._adopt(opening, segment, key, now)
 
@@ -222,6 +235,7 @@ class Firewall:
                     destination_port=opening.source_port,
                     ingress=opening.egress,
                     egress=opening.ingress,
+                    begins=False,
                 )
             )
             if reverse.denial is None and (
@@ -255,21 +269,29 @@ class Firewall:
         if release is None:
             built = Uninspected(flow, now, self._report)
         else:
-            greeting_due = bool(segment.flags & SYN) or not from_client
-            inspector = Inspector(release, greeting_due, self._recorded)
-            built = Connection(flow, inspector, now, self._report, self.room, self._recorded)
-        self._flows.add(key, built, now)
+            adopted = not (self._recorded or segment.flags & SYN)
+            # In a capture that begins with the server's bytes, they are its greeting.
+            greeting_due = bool(segment.flags & SYN) or not (from_client or adopted)
+            inspector = Inspector(release, greeting_due, self._recorded, adopted)
+            built = Connection(
+                flow, inspector, now, self._report, self.room, self._recorded, adopted
+            )
+        self._flows.add(key, built, now, admission.limits)
         return built
 
     def _receive_other(
         self, packet: bytes, now: float, ingress: str, egress: str, mark: int
     ) -> Verdict:
-        """Judge a packet that is not TCP; live, only TCP is queued."""
+        """Judge a packet that is not TCP; live, only TCP and ICMP errors about it are queued."""
         at = header_length(packet) if packet else 0
         transport = packet[at : at + 4]
         if at < 20 or len(transport) < 4:
             return DROP
         protocol = packet[9]
+        if protocol == ICMP and (quoted := icmp.quote(packet)):
+            verdict = self._receive_error(packet, quoted, mark)
+            if verdict is not None:
+                return verdict
         source_port = destination_port = 0
         icmp_type = -1
         if protocol == UDP:
@@ -290,15 +312,33 @@ class Firewall:
         key = (protocol, *ends, mark)
         known = self._flows.get(key)
         if known is not None and isinstance(known[0], Uninspected):
-            return known[0].touch(now)
+            verdict = known[0].touch(now)
+            self._flows.note(key)
+            return verdict
         admission = self._admit(opening)
+        if admission.denial is None and protocol == UDP:
+            admission = replace(admission, denial=self._flows.denial(UDP, admission.limits))
         if admission.denial is not None:
             type_and_code = transport[0] << 8 | transport[1] if protocol == ICMP else 0
             return self._deny(opening, admission, type_and_code, now)
         if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
-            self._flows.add(key, Uninspected(flow, now, _ignore), now)
+            self._flows.add(key, Uninspected(flow, now, _ignore), now, admission.limits)
         return FORWARD
+
+    def _receive_error(self, packet: bytes, quoted: icmp.Quote, mark: int) -> Verdict | None:
+        """Judge an ICMP error about a packet of a TCP connection; None if there is no such."""
+        ends = (quoted.source, quoted.source_port, quoted.destination, quoted.destination_port)
+        known = self._flows.get((TCP, *ends, mark))
+        if known is None:
+            return None
+        flow, from_client = known
+        sequence = flow.number_before(quoted.sequence, from_client)
+        if sequence is None:
+            return DROP
+        if sequence == quoted.sequence:
+            return FORWARD
+        return Verdict(True, icmp.renumber(packet, quoted, sequence))
 
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:
         """Report a packet that may not pass."""
@@ -312,6 +352,7 @@ class Firewall:
                     admission.server,
                     admission.access_list,
                     flags,
+                    admission.limits,
                 )
             )
         return DROP
@@ -322,7 +363,7 @@ def _begins(segment: Segment) -> bool:
     return bool(segment.flags & (SYN | ACK | RST | FIN) == SYN)
 
 
-def _opening(segment: Segment, ingress: str, egress: str) -> Opening:
+def _opening(segment: Segment, ingress: str, egress: str, begins: bool = False) -> Opening:
     return Opening(
         protocol=TCP,
         source=IPv4Address(segment.source),
@@ -331,6 +372,7 @@ def _opening(segment: Segment, ingress: str, egress: str) -> Opening:
         destination_port=segment.destination_port,
         ingress=ingress,
         egress=egress,
+        begins=begins,
     )
 
 

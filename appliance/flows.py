@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from appliance.events import Closing, Phase
+from appliance.events import Closing, Denial, Phase
+from appliance.limits import UNLIMITED, Census, Limits
+from appliance.protocol import UDP
 from appliance.tcp.connection import Connection
 from appliance.tcp.room import EMBRYONIC, FLOWS
 from appliance.tcp.uninspected import Uninspected
@@ -29,8 +31,9 @@ class Flows:
         self._flows: dict[Key, tuple[AnyFlow, bool]] = {}
         self._deadlines: dict[int, set[Key]] = {}
         self._looked_at = 0
-        # In the order of their beginning; those established since are taken out when met.
+        # In the order of their beginning.
         self._embryonic: dict[Key, AnyFlow] = {}
+        self._census = Census()
 
     def __len__(self) -> int:
         return len(self._flows) // 2
@@ -39,10 +42,20 @@ class Flows:
         """Each flow once, under the key of its client's packets."""
         return ((key, flow) for key, (flow, from_client) in self._flows.items() if from_client)
 
-    @property
-    def full(self) -> bool:
-        """Whether there are as many as there may be."""
-        return len(self) >= FLOWS
+    def denial(self, protocol: int, limits: Limits) -> Denial | None:
+        """Why there may not be another flow, None if there may.
+
+        Args:
+            protocol: the flow's IP protocol number.
+            limits: on flows to where it goes.
+        """
+        if len(self) >= FLOWS:
+            return Denial.NO_ROOM
+        if self._census.are_full(limits):
+            return Denial.TOO_MANY_UDP if protocol == UDP else Denial.TOO_MANY
+        if self._census.are_full_of_embryonic(limits):
+            return Denial.TOO_MANY_EMBRYONIC
+        return None
 
     def get(self, key: Key) -> tuple[AnyFlow, bool] | None:
         """The flow that a packet belongs to, and whether its client sent it; None if unknown.
@@ -52,7 +65,7 @@ class Flows:
         """
         return self._flows.get(key)
 
-    def add(self, key: Key, flow: AnyFlow, now: float) -> None:
+    def add(self, key: Key, flow: AnyFlow, now: float, limits: Limits = UNLIMITED) -> None:
         """Remember a flow.
 
         Past EMBRYONIC that are not established, the oldest of these is forgotten.
@@ -61,19 +74,36 @@ class Flows:
             key: of its client's packets.
             flow: the flow.
             now: the time, seconds.
+            limits: on flows to where it goes.
         """
         self._flows[key] = (flow, True)
         self._flows[turned(key)] = (flow, False)
+        self._census.begin(key, limits)
         self._watch(key, flow, now)
         self._embryonic.pop(key, None)
         self._embryonic[key] = flow
         while len(self._embryonic) > EMBRYONIC:
             oldest = next(iter(self._embryonic))
-            first = self._embryonic.pop(oldest)
-            known = self._flows.get(oldest)
-            if known and known[0] is first and first.phase is Phase.EMBRYONIC:
-                first.close(Closing.TIMEOUT, now)
-                self.forget(oldest)
+            self._embryonic[oldest].close(Closing.TIMEOUT, now)
+            self.forget(oldest)
+
+    def note(self, key: Key) -> None:
+        """See how far a flow has come, for the bounds and limits.
+
+        Args:
+            key: of its packets, either direction.
+        """
+        # The client's third packet establishes a connection.
+        beginning = self._embryonic.get(key)
+        if beginning and (beginning.closing or beginning.phase is not Phase.EMBRYONIC):
+            del self._embryonic[key]
+        if not self._census:
+            return
+        flow, from_client = self._flows[key]
+        if flow.closing is not None:
+            self._census.end(key if from_client else turned(key))
+        elif flow.phase is not Phase.EMBRYONIC:
+            self._census.establish(key if from_client else turned(key))
 
     def forget(self, key: Key) -> None:
         """Forget a flow.
@@ -81,8 +111,11 @@ class Flows:
         Args:
             key: of its packets, either direction.
         """
-        flow, _ = self._flows.pop(key)
+        flow, from_client = self._flows.pop(key)
         self._flows.pop(turned(key), None)
+        client_key = key if from_client else turned(key)
+        self._embryonic.pop(client_key, None)
+        self._census.end(client_key)
         if isinstance(flow, Connection):
             flow.let_go()
 

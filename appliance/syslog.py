@@ -6,6 +6,8 @@ published.
 
 from __future__ import annotations
 
+import re
+
 from appliance.events import (
     Closing,
     ConnectionBuilt,
@@ -130,10 +132,9 @@ class Syslog:
         )
 
     def _denied(self, event: PacketDenied) -> str:
-        body = _denied(event)
-        if event.reason is Denial.ACCESS_LIST and self._release.modern_messages:
-            return f"{body} [0x0, 0x0]"
-        return body
+        modern = self._release.modern_messages
+        body = _denied(event, modern)
+        return f"{body} [0x0, 0x0]" if modern and event.reason is Denial.ACCESS_LIST else body
 
 
 def _sides(flow: Flow) -> tuple[Endpoint, Endpoint]:
@@ -187,7 +188,27 @@ def _tls_started(event: Inspected) -> str:
     )
 
 
-def _denied(event: PacketDenied) -> str:
+def _beyond_limits(event: PacketDenied, modern: bool) -> str:
+    source, destination, limits = event.source, event.destination, event.limits
+    if event.reason is Denial.TOO_MANY:
+        what = "TCP connections" if modern else "connections"
+        return (
+            f"3-201002: Too many {what} on static {destination.mapped}! "
+            f"{limits.embryonic} {limits.connections}"
+        )
+    if event.reason is Denial.TOO_MANY_UDP:
+        return (
+            f"3-201004: Too many udp connections on static {destination.mapped}! "
+            f"{limits.connections}"
+        )
+    return (
+        f"2-201003: Embryonic limit exceeded {limits.embryonic + 1}/{limits.embryonic} "
+        f"for {source.mapped}/{source.mapped_port} ({destination.mapped}) "
+        f"{destination.address}/{destination.port} on interface {source.interface}"
+    )
+
+
+def _denied(event: PacketDenied, modern: bool) -> str:
     source, destination = event.source, event.destination
     protocol = _PROTOCOLS.get(event.protocol, f"protocol {event.protocol}")
     ends = f"{source.address}/{source.port} to {destination.address}/{destination.port}"
@@ -233,6 +254,8 @@ def _denied(event: PacketDenied) -> str:
             return f"3-106011: Deny inbound (No xlate) {named}"
         case Denial.NO_TRANSLATION:
             return f"3-305005: No translation group found for {named}"
+        case Denial.TOO_MANY | Denial.TOO_MANY_EMBRYONIC | Denial.TOO_MANY_UDP:
+            return _beyond_limits(event, modern)
         case Denial.NO_ROOM:
             return "3-211001: Memory allocation Error"
         case Denial.NO_ROUTE:
@@ -250,5 +273,5 @@ def _address_edited(event: Inspected) -> str:
 def _made_noop(event: Inspected) -> str:
     outer, inner = _sides(event.flow)
     # The verb alone: what stands behind it may be a password.
-    verb = event.original.split(b" ")[0].rstrip(b"\r\n").decode("latin-1")
+    verb = re.split(rb"[\0- ]", event.original)[0].decode("latin-1")
     return f"2-108001: SMTP made noop: out {outer.address} in {inner.address} data: {verb}"

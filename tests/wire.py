@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from appliance.admission import Admission, Opening
-from appliance.events import Endpoint, Event, Inspected, Kind
+from appliance.events import Denial, Endpoint, Event, Inspected, Kind
 from appliance.firewall import Firewall
 from appliance.smtp.release import DEFAULT, Release
 from appliance.verdict import Verdict
@@ -118,8 +118,13 @@ def take_apart(data: bytes) -> Seen:
     return Seen(data, data[12:16] == CLIENT.packed, seq, ack, flags, payload)
 
 
-def inspecting(release: Release | None):
-    """An admission that lets everything in and inspects it as a release."""
+def inspecting(release: Release | None, adopts: bool = False):
+    """An admission that lets everything in and inspects it as a release.
+
+    Args:
+        release: the release; None to inspect nothing.
+        adopts: whether that goes for connections whose beginning was not seen.
+    """
 
     def admit(opening: Opening) -> Admission:
         return Admission(
@@ -135,6 +140,7 @@ def inspecting(release: Release | None):
             ),
             inbound=True,
             inspection=release if opening.destination_port == 25 else None,
+            denial=None if opening.begins or adopts else Denial.NO_CONNECTION,
         )
 
     return admit
@@ -147,16 +153,19 @@ class Wire:
     Args:
         release: the release it is inspected as.
         recorded: whether the firewall takes the packets for a capture's.
+        adopts: whether it takes up connections whose beginning it did not see.
     """
 
     release: Release | None = DEFAULT
     recorded: bool = False
+    adopts: bool = False
     events: list[Event] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.firewall = Firewall(inspecting(self.release), self.events.append, self.recorded)
+        admit = inspecting(self.release, self.adopts or self.recorded)
+        self.firewall = Firewall(admit, self.events.append, self.recorded)
         self.client_sent = 0
         self.server_sent = 0
 
@@ -168,6 +177,11 @@ class Wire:
             self.seen.append(take_apart(verdict.edited or data))
         self.seen += map(take_apart, verdict.released)
         return verdict
+
+    def give_raw(self, data: bytes) -> Verdict:
+        """Hand the firewall a packet that is not TCP, or no whole one."""
+        self.now += 0.001
+        return self.firewall.receive(data, self.now)
 
     def handshake(self, options: bytes = b"") -> Wire:
         """Open the connection; segments may follow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from appliance.config.command import Command, accepted
+from appliance.config.command import Command, ignored
 from appliance.config.draft import DEFAULT_SMTP_PORTS, Draft
 from appliance.config.grammar import Argument, Arguments, Options
 from appliance.config.kinds import ACCESS_LIST
@@ -29,22 +29,32 @@ def _clear(what: str, help: str, clear: Callable[[Draft], None]) -> Command:
     return Command(f"clear {what}", help, enter)
 
 
-# What these clear is not done itself, or is no configuration.
-_NOTHING_TO_CLEAR = (
+def _clear_kept(words: str) -> Command:
+    """`clear` of a command whose lines are kept and not done."""
+
+    def clear(draft: Draft) -> None:
+        draft.kept.clear(words)
+
+    return _clear(words, f"remove all lines of `{words}`", clear)
+
+
+_KEPT = (
     "alias",
-    "arp",
     "global",
     "http",
     "icmp",
-    "local-host",
     "nat",
     "ntp",
     "object-group",
     "snmp-server",
     "ssh",
     "telnet",
-    "xlate",
 )
+_STATE = {
+    "arp": "forget ARP entries, which Linux keeps here",
+    "local-host": "end the connections of a host",
+    "xlate": "end connections",
+}
 
 COMMANDS = (
     Command(
@@ -59,5 +69,6 @@ COMMANDS = (
     _clear("name", "remove all names", lambda draft: draft.names.clear()),
     _clear("route", "remove all routes", lambda draft: draft.routes.clear()),
     _clear("static", "remove all statics", lambda draft: draft.statics.clear()),
-    *(accepted(f"clear {what}", "nothing to clear here") for what in _NOTHING_TO_CLEAR),
+    *(_clear_kept(words) for words in _KEPT),
+    *(ignored(f"clear {what}", help) for what, help in _STATE.items()),
 )

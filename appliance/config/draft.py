@@ -5,21 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from appliance.config.kept import KeptLines
+from appliance.config.language import DEFAULT, Language
 from appliance.config.model import (
     DEFAULT_FACILITY,
     AccessGroup,
+    ClassMap,
+    Hardware,
     LogHost,
     Name,
+    PolicyClass,
+    PolicyMap,
     Route,
     Rule,
+    ServicePolicy,
     Static,
     Version,
 )
 from appliance.errors import Finding, Place, Severity
 
 DEFAULT_SMTP_PORTS = ((25, 25),)
+
+
+@runtime_checkable
+class Subject(Protocol):
+    """What a mode is about: the handler that opens the mode returns it."""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens the mode, as it is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,81 @@ class InterfaceAddress:
 
     address: IPv4Interface | None
     use: Use
+    acquires: str = ""
+    standby: IPv4Address | None = None
+
+
+@dataclass(slots=True)
+class HardwareEntry:
+    """`interface` of one hardware interface, and from 7.0 on what stands below it.
+
+    Args:
+        hardware: what it says of the hardware.
+        place: where it stands.
+        name: its `nameif`, None where it has none.
+        level: its `security-level`, None where none is given.
+        address: its `ip address`, None where it has none.
+    """
+
+    hardware: Hardware
+    place: Place
+    name: Use | None = None
+    level: int | None = None
+    address: InterfaceAddress | None = None
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.hardware.heading
+
+
+@dataclass(slots=True)
+class ClassMapEntry:
+    """`class-map`, and the access lists that it names."""
+
+    map: ClassMap
+    uses: dict[str, Use] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.map.heading
+
+
+@dataclass(slots=True)
+class PolicyClassEntry:
+    """`class` of a policy map, and where it stands."""
+
+    policy_class: PolicyClass
+    use: Use
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.policy_class.heading
+
+
+@dataclass(slots=True)
+class PolicyMapEntry:
+    """`policy-map`, and its classes by name."""
+
+    name: str
+    description: str = ""
+    classes: dict[str, PolicyClassEntry] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return PolicyMap(self.name).heading
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicyEntry:
+    """`service-policy`, and what it names."""
+
+    policy: ServicePolicy
+    map_use: Use
+    interface_use: Use | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +197,38 @@ class LogHostEntry:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """That a command has no effect here.
+
+    Args:
+        words: its keywords.
+        help: what it does on a device.
+        place: where it stands first.
+    """
+
+    words: str
+    help: str
+    place: Place
+
+
 @dataclass(slots=True)
 class Draft:
     """All that the commands read so far have said; handlers change it, `freeze` ends it.
 
-    `missing` has the commands met that are not implemented: what therefore does not happen, and
-    where they stand. `refused` has what lines with errors may be meant to define: keywords of a
-    command, None where they are unknown, and a name.
+    `kept` has the lines of commands that are not done, and `gaps` what does not happen, by the
+    keywords of those that are not implemented. `refused` has what lines with errors may be meant
+    to define: keywords of a command, None where they are unknown, and a name.
     """
 
+    language: Language = DEFAULT
     hostname: str = "pixfirewall"
     version: Version | None = None
+    version_place: Place | None = None
     names_enabled: bool = True
     names: dict[str, Name] = field(default_factory=dict)
     interface_names: dict[str, InterfaceName] = field(default_factory=dict)
-    shutdowns: dict[str, tuple[bool, Place]] = field(default_factory=dict)
+    hardware: dict[str, HardwareEntry] = field(default_factory=dict)
     addresses: dict[str, InterfaceAddress] = field(default_factory=dict)
     statics: dict[Claim, StaticEntry] = field(default_factory=dict)
     access_lists: dict[str, list[Entry]] = field(default_factory=dict)
@@ -128,6 +236,10 @@ class Draft:
     conduits: list[Entry] = field(default_factory=list)
     smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
     mail_hosts: list[IPv4Address] = field(default_factory=list)
+    nat_control: bool = False
+    class_maps: dict[str, ClassMapEntry] = field(default_factory=dict)
+    policy_maps: dict[str, PolicyMapEntry] = field(default_factory=dict)
+    service_policies: dict[str, ServicePolicyEntry] = field(default_factory=dict)
     routes: list[tuple[Route, Use]] = field(default_factory=list)
     logging_on: bool = False
     logging_levels: dict[str, int] = field(default_factory=dict)
@@ -137,13 +249,19 @@ class Draft:
     log_device_id: tuple[DeviceId, Use] | None = None
     log_disabled: set[int] = field(default_factory=set)
     log_severities: dict[int, int] = field(default_factory=dict)
-    missing: dict[str, tuple[str, list[Place]]] = field(default_factory=dict)
+    kept: KeptLines = field(default_factory=KeptLines)
+    notes: dict[str, Note] = field(default_factory=dict)
+    gaps: dict[str, str] = field(default_factory=dict)
     refused: set[tuple[str | None, str]] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def usable_names(self) -> dict[str, IPv4Address]:
         """The names that may stand for addresses."""
         return {n.name: n.address for n in self.names.values()} if self.names_enabled else {}
+
+    def note(self, words: str, help: str, place: Place) -> None:
+        """Note that a command has no effect here, the first time."""
+        self.notes.setdefault(words, Note(words, help, place))
 
     def is_excused(self, words: str, name: str) -> bool:
         """Whether a line with an error may be why a name is not defined: no second error then.

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from appliance.config.command import Command, accepted, unimplemented
 from appliance.config.draft import DEFAULT_SMTP_PORTS, Draft
 from appliance.config.grammar import Argument, Arguments, Options
 from appliance.config.kinds import PortRange
+from appliance.config.language import SEVEN
+from appliance.config.model import Configuration
+from appliance.protocol import SMTP
+
+_FIRST = (4, 2)
+"""Before that, only mail to a `mailhost` was inspected."""
 
 
 def _enter_smtp(draft: Draft, arguments: Arguments) -> None:
@@ -35,6 +43,13 @@ def _undo_smtp(draft: Draft, arguments: Arguments) -> None:
     draft.smtp_ports = tuple(entry for entry in draft.smtp_ports if entry != ports)
 
 
+def _print_smtp(configuration: Configuration) -> Iterator[str]:
+    if DEFAULT_SMTP_PORTS[0] not in configuration.smtp_ports and configuration.language >= _FIRST:
+        yield f"no fixup protocol smtp {SMTP}"
+    for low, high in configuration.smtp_ports:
+        yield f"fixup protocol smtp {low}{f'-{high}' if high != low else ''}"
+
+
 _OTHERS = (
     "ctiqbe",
     "dns",
@@ -54,6 +69,8 @@ _OTHERS = (
     "tftp",
 )
 
+_INSTEAD = "`inspect esmtp` below a `class` of a `policy-map`"
+
 COMMANDS = (
     Command(
         "fixup protocol smtp",
@@ -61,14 +78,22 @@ COMMANDS = (
         _enter_smtp,
         Options(Argument("ports", PortRange())),
         _undo_smtp,
+        until=SEVEN,
+        instead=_INSTEAD,
+        printed=_print_smtp,
+        detail=(
+            "Port 25 is inspected from the start: `no fixup protocol smtp 25` stops that. "
+            "Without a port, the `no` form sets port 25 back."
+        ),
     ),
     *(
         unimplemented(
             f"fixup protocol {name}",
             f"inspect {name}",
             f"{name} passes as the rules say, and no other connection is opened for it",
+            until=SEVEN,
         )
         for name in _OTHERS
     ),
-    accepted("fixup protocol http", "log web addresses"),
+    accepted("fixup protocol http", "log web addresses", until=SEVEN),
 )

@@ -6,14 +6,21 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from appliance.config.draft import DeviceId, Draft, Entry, Use
+from appliance.config.language import SEVEN
 from appliance.config.model import (
+    DESTINATIONS,
     AccessList,
     Configuration,
     Interface,
+    Kept,
     Logging,
+    Remark,
     Rule,
     Static,
 )
+from appliance.config.order import position
+from appliance.config.policies import freeze_policies
+from appliance.protocol import UDP
 
 
 def freeze(draft: Draft) -> Configuration:
@@ -23,7 +30,19 @@ def freeze(draft: Draft) -> Configuration:
         draft: all that the file's commands have said.
     """
     _tell_missing(draft)
+    if draft.language >= SEVEN and not draft.nat_control and draft.version_place:
+        draft.warn(
+            draft.version_place,
+            "without `nat-control`, a device lets pass what nothing translates; this is not "
+            "implemented",
+            "it does not pass: write a `static` for what should, and `nat-control` for this to be "
+            "as on the device",
+        )
     interfaces = _interfaces(draft)
+    policy_maps, inspections = freeze_policies(draft)
+    for entry in draft.service_policies.values():
+        if entry.interface_use:
+            _check_interface(draft, entry.interface_use)
     for _, use in draft.routes:
         _check_interface(draft, use)
     for group, list_use, interface_use in draft.access_groups.values():
@@ -43,23 +62,48 @@ def freeze(draft: Draft) -> Configuration:
         interfaces=interfaces,
         statics=_statics(draft),
         access_lists=tuple(
-            AccessList(name, _rules(draft, entries)) for name, entries in draft.access_lists.items()
+            _access_list(draft, name, entries) for name, entries in draft.access_lists.items()
         ),
         access_groups=tuple(group for group, _, _ in draft.access_groups.values()),
         conduits=_rules(draft, draft.conduits),
-        smtp_ports=draft.smtp_ports,
+        smtp_ports=tuple(sorted(draft.smtp_ports)),
         mail_hosts=tuple(draft.mail_hosts),
         routes=tuple(route for route, _ in draft.routes),
         logging=_logging(draft),
+        hardware=tuple(written.hardware for written in draft.hardware.values()),
+        nat_control=draft.nat_control or draft.language < SEVEN,
+        class_maps=tuple(entry.map for entry in draft.class_maps.values()),
+        policy_maps=policy_maps,
+        service_policies=tuple(entry.policy for entry in draft.service_policies.values()),
+        inspections=inspections,
+        kept=_kept(draft),
     )
 
 
 def _tell_missing(draft: Draft) -> None:
     """One warning a command that is not implemented, though a file may have a hundred of it."""
-    for words, (gap, places) in draft.missing.items():
+    for words, gap in draft.gaps.items():
+        places = [
+            kept.place
+            for kept in draft.kept
+            if kept.words == words and not kept.text.startswith("no ")
+        ]
+        if not places:
+            continue
         lines = [str(place.line) for place in places]
         also = f" (nor in {'line' if len(lines) == 2 else 'lines'} {', '.join(lines[1:])})"
         draft.warn(places[0], f"`{words}` is not implemented{also if len(lines) > 1 else ''}", gap)
+
+
+def _kept(draft: Draft) -> tuple[Kept, ...]:
+    """The lines kept, each once, in the order in which they are printed."""
+
+    def place(kept: Kept) -> tuple[tuple[int, int, str], list[float]]:
+        root = (*kept.under, kept.text)[0]
+        path = (kept.under[: depth + 1] for depth in range(len(kept.under)))
+        return position(root, draft.language), [draft.kept.place(each) for each in path]
+
+    return tuple(sorted(draft.kept, key=place))
 
 
 def _check_interface(draft: Draft, use: Use) -> bool:
@@ -78,10 +122,13 @@ def _check_interface(draft: Draft, use: Use) -> bool:
 
 def _interfaces(draft: Draft) -> tuple[Interface, ...]:
     hardware_names = {entry.hardware for entry in draft.interface_names.values()}
-    for hardware, (shutdown, place) in draft.shutdowns.items():
+    for hardware, written in draft.hardware.items():
+        place = written.place
         if hardware in hardware_names or draft.is_excused("nameif", hardware):
             continue
-        if not shutdown:
+        if draft.language >= SEVEN:
+            continue
+        if not written.hardware.shutdown:
             draft.warn(place, f"no `nameif` names {hardware}", "the line has no effect")
         else:
             draft.refuse(
@@ -89,6 +136,7 @@ def _interfaces(draft: Draft) -> tuple[Interface, ...]:
                 f"no `nameif` names {hardware}, so nothing is shut down",
                 f"write `nameif {hardware} NAME securityN`, or leave the line out",
             )
+    shut = {key for key, written in draft.hardware.items() if written.hardware.shutdown}
     networks: dict[str, IPv4Network] = {}
     for name, entry in draft.addresses.items():
         if not _check_interface(draft, entry.use) or entry.address is None:
@@ -102,6 +150,10 @@ def _interfaces(draft: Draft) -> tuple[Interface, ...]:
                     "each interface needs a network of its own",
                 )
         networks[name] = network
+    named = list(draft.interface_names.items())
+    if draft.language >= SEVEN:
+        order = list(draft.hardware)
+        named.sort(key=lambda each: order.index(each[1].hardware.lower()))
     return tuple(
         Interface(
             name=name,
@@ -109,10 +161,12 @@ def _interfaces(draft: Draft) -> tuple[Interface, ...]:
             level=entry.level,
             address=address.address.ip if address and address.address else None,
             network=networks.get(name),
-            shutdown=draft.shutdowns.get(entry.hardware, (False,))[0],
+            shutdown=entry.hardware.lower() in shut,
             place=entry.place,
+            acquires=address.acquires if address else "",
+            standby=address.standby if address else None,
         )
-        for name, entry in draft.interface_names.items()
+        for name, entry in named
         for address in (draft.addresses.get(name),)
     )
 
@@ -131,6 +185,18 @@ def _own_network(draft: Draft, use: Use) -> IPv4Network | None:
             )
         return None
     return IPv4Network(entry.address.ip)
+
+
+def _access_list(draft: Draft, name: str, entries: list[Entry]) -> AccessList:
+    rules, remarks = _rules(draft, entries), []
+    places = {rule.place: number for number, rule in enumerate(rules)}
+    before = 0
+    for entry in entries:
+        if entry.rule is None:
+            remarks.append(Remark(before, entry.remark))
+        elif entry.rule.place in places:
+            before = places[entry.rule.place] + 1
+    return AccessList(name, rules, tuple(remarks))
 
 
 def _rules(draft: Draft, entries: list[Entry]) -> tuple[Rule, ...]:
@@ -154,6 +220,7 @@ def _rules(draft: Draft, entries: list[Entry]) -> tuple[Rule, ...]:
 
 
 def _logging(draft: Draft) -> Logging:
+    levels = draft.logging_levels
     for entry in draft.log_hosts.values():
         if entry.interface:
             _check_interface(draft, entry.interface)
@@ -165,11 +232,12 @@ def _logging(draft: Draft) -> Logging:
             )
     return Logging(
         on=draft.logging_on,
-        levels=tuple(draft.logging_levels.items()),
+        levels=tuple((d, levels[d]) for d in DESTINATIONS if d in levels),
         hosts=tuple(entry.host for entry in draft.log_hosts.values() if entry.host),
         facility=draft.log_facility,
         timestamp=draft.log_timestamp,
         device_id=_device_id(draft),
+        device_id_form=_device_id_form(draft),
         disabled=tuple(sorted(draft.log_disabled)),
         severities=tuple(sorted(draft.log_severities.items())),
     )
@@ -186,6 +254,13 @@ def _device_id(draft: Draft) -> str:
             return str(own.network_address) if own else ""
         case _, use:
             return use.name
+
+
+def _device_id_form(draft: Draft) -> str:
+    if draft.log_device_id is None:
+        return ""
+    kind, use = draft.log_device_id
+    return f"{kind.value} {use.name}".rstrip()
 
 
 def _statics(draft: Draft) -> tuple[Static, ...]:
@@ -206,5 +281,17 @@ def _statics(draft: Draft) -> tuple[Static, ...]:
             continue
         if static.mapped is None:
             _own_network(draft, entry.mapped_use)
+        if static.embryonic_limit and not _is_read_whole(draft, static):
+            draft.warn(
+                static.place,
+                "the limit on half-open connections holds for inspected ports alone",
+                "connections that pass unread are limited by the number before it",
+            )
         kept.append(static)
     return tuple(kept)
+
+
+def _is_read_whole(draft: Draft, static: Static) -> bool:
+    """Whether all TCP connections that a static translates are inspected, by their real port."""
+    port = static.real_port
+    return (static.protocol == UDP) or any(low <= port <= high for low, high in draft.smtp_ports)

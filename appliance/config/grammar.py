@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from appliance.config.kinds import Kind, Mismatch, Names, matching
 from appliance.config.line import Line, Refusal, Token, alternatives, quoted
-from appliance.errors import Place
+from appliance.config.model import Kept
+from appliance.errors import Place, printable
 
 T = TypeVar("T")
 
@@ -24,10 +25,22 @@ class Arguments:
 
     Args:
         place: where the command stands.
+        path: the headings of the modes that it stands in, from the outermost one on.
+        subject: what the innermost of them is about, None in none.
+        line: the whole line.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(
+        self,
+        place: Place,
+        path: tuple[str, ...] = (),
+        subject: object | None = None,
+        line: str = "",
+    ) -> None:
         self.place = place
+        self.path = path
+        self.line = line
+        self._subject = subject
         self._values: dict[str, tuple[object, Place]] = {}
 
     def put(self, key: str, value: object, column: int) -> None:
@@ -45,6 +58,15 @@ class Arguments:
         value = self.get(key, kind)
         assert value is not None, key  # noqa: S101  likewise
         return value
+
+    def subject(self, kind: type[T]) -> T:
+        """What the mode is about that the command stands in: what opened it has returned that."""
+        assert isinstance(self._subject, kind), kind  # noqa: S101  modes and handlers agree
+        return self._subject
+
+    def kept(self) -> Kept:
+        """The line as it stands, to be kept because it is not done in the form that it has."""
+        return Kept("", printable(self.line), self.path, self.place)
 
     def where(self, key: str) -> Place:
         """Where the argument of that key stands; the command's own place where it has none."""
@@ -388,6 +410,39 @@ class Combined(Piece):
     def usage(self) -> str:
         """How it is written, see `Piece`."""
         return self.piece.usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled(Piece):
+    """A piece that usage lines write in fewer words than it has.
+
+    Args:
+        label: what they write.
+        piece: the piece.
+    """
+
+    label: str
+    piece: Piece
+
+    def fit(self, word: str, names: Names) -> Fit:
+        """How well a word fits, see `Piece`."""
+        return self.piece.fit(word, names)
+
+    def complaint(self, word: str, names: Names) -> str:
+        """Why a word does not fit, see `Piece`."""
+        return self.piece.complaint(word, names)
+
+    def parse(self, cursor: Cursor, found: Arguments) -> None:
+        """Read it, see `Piece`."""
+        self.piece.parse(cursor, found)
+
+    def expects(self) -> tuple[str, ...]:
+        """What may stand at its start, see `Piece`."""
+        return self.piece.expects()
+
+    def usage(self) -> str:
+        """How it is written, see `Piece`."""
+        return self.label
 
 
 NOTHING = Sequence()

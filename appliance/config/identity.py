@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from appliance.config.command import Command, accepted
 from appliance.config.draft import Draft
 from appliance.config.grammar import Argument, Arguments
 from appliance.config.kinds import Word
-from appliance.config.model import Version
+from appliance.config.language import LATEST, SEVEN, of_number, shown
+from appliance.config.model import Configuration, Version
 from appliance.smtp.release import RELEASES, find
 
 _NUMBER = Word(
@@ -25,6 +27,7 @@ def _version(product: str) -> Command:
     def enter(draft: Draft, arguments: Arguments) -> None:
         number = arguments.need("number", str)
         draft.version = Version(product, number)
+        draft.version_place = arguments.where("number")
         if find(number) is None:
             draft.warn(
                 arguments.where("number"),
@@ -34,14 +37,37 @@ def _version(product: str) -> Command:
             )
         elif find(number) in _BEFORE_FIXUP:
             draft.smtp_ports = ()  # only what `mailhost` names is inspected
-        if int(re.split(r"[.(]", number)[0]) >= 7:
+        if of_number(number) != draft.language:
+            raise arguments.refusal(
+                "number",
+                f"the file is read as one of {shown(draft.language)}, as its first version line "
+                "says",
+                "leave one of the two out",
+            )
+        if tuple(map(int, re.split(r"[.(]", number)[:2])) > LATEST:
             draft.warn(
                 arguments.where("number"),
-                "the rule language of 7.0 and later is not implemented",
-                "the file is read as if it were a 6.3 one",
+                f"the rule language after {shown(LATEST)} is not implemented",
+                f"the file is read as one of {shown(LATEST)}: an access list sees mapped addresses",
             )
 
-    return Command(f"{product.lower()} version", "the release", enter, Argument("number", _NUMBER))
+    def printed(configuration: Configuration) -> Iterator[str]:
+        version = configuration.version
+        blank = " " if configuration.language >= SEVEN else ""
+        if version and version.product == product:
+            yield f"{product} Version {version.number}" + blank
+
+    return Command(
+        f"{product.lower()} version",
+        "the release",
+        enter,
+        Argument("number", _NUMBER),
+        printed=printed,
+        detail=(
+            "It picks the [release](releases.md) to be and the language of the file. Under "
+            "4.0 and 4.1 only mail to a `mailhost` is inspected."
+        ),
+    )
 
 
 def _enter_hostname(draft: Draft, arguments: Arguments) -> None:
@@ -61,6 +87,8 @@ COMMANDS = (
         _enter_hostname,
         Argument("name", _HOSTNAME),
         _undo_hostname,
+        printed=lambda configuration: [f"hostname {configuration.hostname}"],
+        detail="`pixfirewall` without it.",
     ),
     accepted("domain-name", "the domain of the firewall itself"),
 )

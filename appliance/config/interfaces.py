@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 
 from appliance.config.command import Command, accepted
-from appliance.config.draft import Draft, InterfaceAddress, InterfaceName, Use
+from appliance.config.draft import Draft, HardwareEntry, InterfaceAddress, InterfaceName, Use
 from appliance.config.grammar import (
     ANYTHING,
     Argument,
@@ -16,6 +17,8 @@ from appliance.config.grammar import (
     Sequence,
 )
 from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, SecurityLevel, Word
+from appliance.config.language import SEVEN
+from appliance.config.model import Configuration, Hardware
 
 _HARDWARE = Word("HARDWARE", "a hardware interface", rule="such as ethernet0")
 _SPEED = Word("SPEED", "a speed", r"[A-Za-z0-9]+", "such as auto, 10baset or 100full")
@@ -60,27 +63,21 @@ def _enter_nameif(draft: Draft, arguments: Arguments) -> None:
 def _enter_interface(draft: Draft, arguments: Arguments) -> None:
     hardware = arguments.need("hardware", str).lower()
     shutdown = arguments.get("shutdown", bool) or False
-    draft.shutdowns[hardware] = (shutdown, arguments.where("hardware"))
+    entry = Hardware(hardware, shutdown, arguments.need("speed", str))
+    draft.hardware[hardware] = HardwareEntry(entry, arguments.where("hardware"))
 
 
-def _enter_address(draft: Draft, arguments: Arguments) -> None:
-    name = arguments.need("interface", str)
-    use = Use(name, arguments.where("interface"))
-    dynamic = arguments.get("dynamic", str)
-    if dynamic:
-        draft.addresses[name] = InterfaceAddress(None, use)
-        draft.warn(
-            arguments.where("dynamic"),
-            f"`ip address {name} {dynamic}` is not implemented",
-            "the interface has no address: write `ip address INTERFACE ADDRESS NETMASK`",
-        )
-        return
+def read_address(arguments: Arguments) -> IPv4Interface | None:
+    """The address that a command gives an interface, None for none.
+
+    Raises:
+        Refusal: it can be no interface's.
+    """
     address = arguments.need("address", IPv4Address)
     prefix = arguments.get("netmask", int)
     full = IPv4Interface((address, class_prefix(address) if prefix is None else prefix))
     if full == _UNSET:
-        draft.addresses[name] = InterfaceAddress(None, use)
-        return
+        return None
     network = full.network
     first, last = network.network_address, network.broadcast_address
     if address.is_multicast or address.is_loopback or int(address) >> 24 in (0, 255):
@@ -89,13 +86,50 @@ def _enter_address(draft: Draft, arguments: Arguments) -> None:
         kind = "network" if address == first else "broadcast"
         problem = f"{address} is the {kind} address of {network.with_netmask}"
     else:
-        draft.addresses[name] = InterfaceAddress(full, use)
-        return
+        return full
     raise arguments.refusal("address", problem, "expected: the address of a host")
+
+
+def _enter_address(draft: Draft, arguments: Arguments) -> None:
+    name = arguments.need("interface", str)
+    use = Use(name, arguments.where("interface"))
+    dynamic = arguments.get("dynamic", str)
+    if dynamic:
+        acquires = f"{dynamic} {arguments.get('rest', str)}".rstrip()
+        draft.addresses[name] = InterfaceAddress(None, use, acquires)
+        draft.warn(
+            arguments.where("dynamic"),
+            f"`ip address {name} {dynamic}` is not implemented",
+            "the interface has no address: write `ip address INTERFACE ADDRESS NETMASK`",
+        )
+        return
+    draft.addresses[name] = InterfaceAddress(read_address(arguments), use)
 
 
 def _undo_address(draft: Draft, arguments: Arguments) -> None:
     draft.addresses.pop(arguments.need("interface", str), None)
+
+
+def _print_interfaces(configuration: Configuration) -> Iterator[str]:
+    for each in configuration.hardware:
+        yield f"interface {each.name} {each.speed}{' shutdown' if each.shutdown else ''}"
+
+
+def _print_names(configuration: Configuration) -> Iterator[str]:
+    for each in configuration.interfaces:
+        yield f"nameif {each.hardware} {each.name} security{each.level}"
+
+
+def _print_addresses(configuration: Configuration) -> Iterator[str]:
+    for each in configuration.interfaces:
+        if each.address is not None and each.network is not None:
+            yield f"ip address {each.name} {each.address} {each.network.netmask}"
+        elif each.acquires:
+            yield f"ip address {each.name} {each.acquires}"
+        elif configuration.language < (6, 0):
+            yield f"ip address {each.name} {_UNSET.with_netmask.replace('/', ' ')}"
+        else:
+            yield f"no ip address {each.name}"
 
 
 COMMANDS = (
@@ -109,6 +143,10 @@ COMMANDS = (
             Argument("level", SecurityLevel()),
         ),
         defines=(0, 1),
+        until=SEVEN,
+        instead="`nameif` and `security-level` below `interface`",
+        printed=_print_names,
+        detail="`outside` has level 0 and `inside` 100, and no other has.",
     ),
     Command(
         "interface",
@@ -119,6 +157,9 @@ COMMANDS = (
             Argument("speed", _SPEED),
             Options(Keyword("shutdown", "shutdown")),
         ),
+        until=SEVEN,
+        printed=_print_interfaces,
+        detail="Up without the line. The speed has no effect.",
     ),
     Command(
         "ip address",
@@ -135,6 +176,13 @@ COMMANDS = (
         _undo_address,
         Sequence(Argument("interface", INTERFACE), ANYTHING),
         defines=(0,),
+        until=SEVEN,
+        instead="`ip address` below `interface`",
+        printed=_print_addresses,
+        detail=(
+            "127.0.0.1 255.255.255.255 is none. `dhcp` and `pppoe` are not implemented: the "
+            "interface then has no address."
+        ),
     ),
     accepted("mtu", "the largest packet of an interface, which Linux sets here"),
 )

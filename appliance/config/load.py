@@ -7,12 +7,13 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from appliance.config.command import Command, State
-from appliance.config.draft import Draft
+from appliance.config.command import GLOBAL, Command, Mode, State, masked
+from appliance.config.draft import Draft, Note, Subject
 from appliance.config.freeze import freeze
 from appliance.config.grammar import Arguments, Cursor, finish
+from appliance.config.language import SEVEN, of_lines
 from appliance.config.line import Line, Refusal
-from appliance.config.model import Configuration
+from appliance.config.model import Configuration, Kept
 from appliance.config.table import TABLE
 from appliance.errors import (
     Finding,
@@ -48,23 +49,51 @@ class Reading:
         configuration: what it states, None if anything is wrong with it.
         findings: errors and warnings, in the order of the file.
         commands: how many commands it has.
+        notes: which of them have no effect here.
     """
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]
     commands: int
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A mode that the lines being read are in.
+
+    Args:
+        mode: the mode.
+        subject: what it is about; None where the line that opened it had an error, so that the
+            lines below mean nothing.
+        path: the headings up to this one.
+        indent: how far the line that opened it is indented.
+        public: what the lines below may show, see `Command`.
+    """
+
+    mode: Mode
+    subject: Subject | None
+    path: tuple[str, ...]
+    indent: int
+    public: tuple[str, ...] | None
+
+
+_OUTERMOST = _Level(GLOBAL, None, (), -1, None)
 
 
 class _Reader:
     """Reads lines, one after the other, into a draft."""
 
-    def __init__(self, lines: list[str], file: str) -> None:
+    def __init__(self, lines: list[str], file: str, lenient: bool) -> None:
         self.lines = lines
         self.file = file
-        self.draft = Draft()
+        self.lenient = lenient
+        self.draft = Draft(language=of_lines(lines))
         self.commands = 0
         self.errors = 0
         self.shown: dict[int, str] = {}
+        self.levels = [_OUTERMOST]
+        self.unknown_indent: int | None = None
 
     def read(self) -> None:
         """Read all lines."""
@@ -90,6 +119,13 @@ class _Reader:
 
     def _command(self, text: str, place: Place) -> None:
         line = Line.split(text[:MAX_LINE])
+        indent = place.column - 1
+        level = self.levels[-1]
+        if level.mode.free and indent > level.indent and not self._is_done(line):
+            deeper = " " * (indent - level.indent - 1)
+            kept = deeper + masked(line.text.strip(), level.public)
+            self.draft.kept.add(Kept("", kept, level.path, place))
+            return
         command = None
         undo = line.tokens[0].text.lower() == "no"
         cursor = Cursor(line, self.draft.usable_names())
@@ -100,40 +136,92 @@ class _Reader:
             if undo:
                 cursor.advance()
             start = cursor.position
-            command = TABLE.find(cursor)
+            modes = tuple(each.mode for each in self.levels)
+            command, depth = TABLE.find(cursor, self.draft.language, modes)
+            self.unknown_indent = None
+            self.levels = self.levels[: depth + 1] if not command.leaves else self.levels
+            level = self.levels[-1]
+            if level.subject is None and depth:
+                self._open(command, None, indent)
+                return
             self.shown[place.line] = _shown(cursor, command)
             if command.state is State.DONE:
                 _check_characters(text)
-            self._run(command, cursor, Arguments(place), line.tokens[start].column if undo else 0)
+            arguments = Arguments(place, level.path, level.subject, text.strip())
+            subject = self._run(
+                command, cursor, arguments, line.tokens[start].column if undo else 0
+            )
+            if not undo:
+                self._open(command, subject, indent)
         except Refusal as refusal:
-            self.errors += 1
-            self.shown[place.line] = _shown(cursor, command)
-            remedy = refusal.remedy
-            if command is None and self._may_be_wrapped(place.line):
-                remedy = (
-                    f"the line before is {TERMINAL_WIDTH} characters long: if a terminal wrapped "
-                    f"it, make one line of the two; otherwise: {remedy}"
-                )
-            self.draft.refuse(Place(self.file, place.line, refusal.column), refusal.problem, remedy)
+            if command is None and self._is_below_unknown(indent):
+                return
+            told = self._refuse(refusal, command, cursor, place)
             if command is None:
-                self.draft.refused |= {(None, word.text) for word in line.tokens}
+                self.unknown_indent = indent
+                if told is Severity.ERROR:
+                    self.draft.refused |= {(None, word.text) for word in line.tokens}
             elif not undo:
+                self._open(command, None, indent)
                 words = line.tokens[len(command.words.split()) :]
                 self.draft.refused |= {
                     (command.words, words[at].text) for at in command.defines if at < len(words)
                 }
 
-    def _run(self, command: Command, cursor: Cursor, arguments: Arguments, undo: int) -> None:
+    def _refuse(
+        self, refusal: Refusal, command: Command | None, cursor: Cursor, place: Place
+    ) -> Severity:
+        """Tell what is wrong with a line, as an error or, with lenience, a warning."""
+        self.shown[place.line] = _shown(cursor, command)
+        where = Place(self.file, place.line, refusal.column)
+        if command is None and self.lenient and refusal.column:
+            self.draft.warn(where, refusal.problem, "the line is left out, as --lenient says")
+            return Severity.WARNING
+        self.errors += 1
+        remedy = refusal.remedy
+        if command is None and self._may_be_wrapped(place.line):
+            remedy = (
+                f"the line before is {TERMINAL_WIDTH} characters long: if a terminal wrapped "
+                f"it, make one line of the two; otherwise: {remedy}"
+            )
+        self.draft.refuse(where, refusal.problem, remedy)
+        return Severity.ERROR
+
+    def _is_done(self, line: Line) -> bool:
+        """Whether a line is of a command that is done, so that it must not be passed over."""
+        word = next((w.text.lower() for w in line.tokens if w.text.lower() != "no"), "")
+        return any(
+            command.state is State.DONE and command.words.split()[0] == word
+            for command in TABLE.of(GLOBAL, self.draft.language)
+        )
+
+    def _is_below_unknown(self, indent: int) -> bool:
+        """Whether a line that nobody knows belongs to another one, of which that is told."""
+        return self.unknown_indent is not None and indent > self.unknown_indent
+
+    def _open(self, command: Command, subject: object, indent: int) -> None:
+        """Enter the mode that a command opens, or leave the one that it ends."""
+        if command.leaves:
+            self.levels = self.levels[:-1] or [_OUTERMOST]
+        if command.opens is None or (command.opens.free and self.draft.language < SEVEN):
+            return
+        level = self.levels[-1]
+        assert subject is None or isinstance(subject, Subject)  # noqa: S101  see `command`
+        path = (*level.path, subject.heading) if subject else level.path
+        if subject:
+            self.draft.kept.open(path)
+        self.levels.append(_Level(command.opens, subject, path, indent, command.public))
+
+    def _run(self, command: Command, cursor: Cursor, arguments: Arguments, undo: int) -> object:
         if not undo:
             command.form.parse(cursor, arguments)
             finish(cursor, command.usage)
-            command.enter(self.draft, arguments)
-            return
+            return command.enter(self.draft, arguments)
         if command.undo is None:
             raise Refusal(undo, f"`{command.words}` has no `no` form", f"usage: {command.usage()}")
         command.no_form.parse(cursor, arguments)
         finish(cursor, command.no_usage)
-        command.undo(self.draft, arguments)
+        return command.undo(self.draft, arguments)
 
     def _may_be_wrapped(self, number: int) -> bool:
         return number > 1 and len(self.lines[number - 2]) == TERMINAL_WIDTH
@@ -158,16 +246,17 @@ def _shown(cursor: Cursor, command: Command | None) -> str:
     return text[: tokens[last].end - 1] + (" ..." if last < len(tokens) - 1 else "")
 
 
-def read_rules(text: str, file: str) -> Reading:
+def read_rules(text: str, file: str, lenient: bool = False) -> Reading:
     """Read the text of a rule file.
 
     Args:
         text: the whole file.
         file: its name, for the findings.
+        lenient: whether commands that nobody knows are left out, with a warning.
     """
     # Not splitlines(): a form feed or a NEL ends no line on the device either.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    reader = _Reader(lines, file)
+    reader = _Reader(lines, file, lenient)
     reader.read()
     configuration = freeze(reader.draft)
     findings = tuple(
@@ -175,7 +264,12 @@ def read_rules(text: str, file: str) -> Reading:
         for finding in sorted(reader.draft.findings, key=lambda f: f.place.line)
     )
     usable = all(finding.severity is Severity.WARNING for finding in findings)
-    return Reading(configuration if usable else None, findings, reader.commands)
+    return Reading(
+        configuration if usable else None,
+        findings,
+        reader.commands,
+        tuple(reader.draft.notes.values()),
+    )
 
 
 def read_text(path: Path) -> str:
@@ -200,16 +294,17 @@ def read_text(path: Path) -> str:
         return content.decode("latin-1")
 
 
-def read_file(path: Path) -> Reading:
+def read_file(path: Path, lenient: bool = False) -> Reading:
     """Read a rule file.
 
     Args:
         path: the file.
+        lenient: whether commands that nobody knows are left out, with a warning.
 
     Raises:
         PixguardError: it cannot be read.
     """
-    return read_rules(read_text(path), str(path))
+    return read_rules(read_text(path), str(path), lenient)
 
 
 def load_configuration(path: Path) -> Configuration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -18,20 +19,16 @@ from appliance.config.grammar import (
     Sequence,
 )
 from appliance.config.kinds import ADDRESS, INTERFACE, SEVERITY, Integer, Mismatch, Names, Word
+from appliance.config.language import SEVEN
 from appliance.config.line import quoted
-from appliance.config.model import DEFAULT_FACILITY, LogHost
+from appliance.config.model import DEFAULT_FACILITY, DESTINATIONS, Configuration, LogHost
+from appliance.config.services import SEVERITIES
+from appliance.protocol import UDP
 
 SYSLOG_PORT = 514
 """UDP port of a syslog server that the rule file gives none of."""
 
-_DESTINATIONS = {
-    "console": "the console",
-    "monitor": "terminal sessions",
-    "buffered": "the buffer in memory",
-    "trap": "syslog servers",
-    "history": "SNMP",
-}
-
+_SEVERITY_NAMES = {number: name for name, number in SEVERITIES.items()}
 _FACILITY = Integer(16, 23, "FACILITY")
 _MESSAGE = Word("NUMBER", "the number of a message", r"[1-9][0-9]{5}", "six digits")
 _TEXT = Word(
@@ -95,6 +92,11 @@ def _level(destination: str, meaning: str) -> Command:
         Argument("level", SEVERITY),
         undo,
         ANYTHING,
+        detail=(
+            "0 to 7 or a name. [The log file](live.md#log) stands for all syslog servers."
+            if destination == "trap"
+            else "0 to 7 or a name."
+        ),
     )
 
 
@@ -112,9 +114,10 @@ def _enter_host(draft: Draft, arguments: Arguments) -> None:
             "`logging host` by TCP is not implemented",
             "no message is sent to it; write udp/PORT",
         )
+        draft.kept.add(arguments.kept())
     emblem = arguments.get("emblem", bool) or False
     draft.log_hosts[address] = LogHostEntry(
-        LogHost(address, port, emblem) if protocol == "udp" else None,
+        LogHost(address, port, emblem, name or "") if protocol == "udp" else None,
         Use(name, arguments.where("interface")) if name else None,
         arguments.place,
     )
@@ -171,9 +174,39 @@ def _undo_message(draft: Draft, arguments: Arguments) -> None:
         draft.log_severities.pop(number, None)
 
 
+def _print(configuration: Configuration) -> Iterator[str]:
+    logging = configuration.logging
+    # Before 6.0 what is off is printed, too.
+    told = configuration.language < (6, 0)
+    levels = dict(logging.levels)
+    if logging.on:
+        yield "logging on" if configuration.language < SEVEN else "logging enable"
+    if logging.timestamp or told:
+        yield f"{'' if logging.timestamp else 'no '}logging timestamp"
+    for destination in DESTINATIONS:
+        if destination in levels:
+            yield f"logging {destination} {_SEVERITY_NAMES[levels[destination]]}"
+        elif told and (destination != "history" or configuration.language >= (5, 0)):
+            yield f"no logging {destination}"
+    if logging.facility != DEFAULT_FACILITY or told:
+        yield f"logging facility {logging.facility}"
+    if logging.device_id_form:
+        yield f"logging device-id {logging.device_id_form}"
+    for host in logging.hosts:
+        port = f" {UDP}/{host.port}" if host.port != SYSLOG_PORT else ""
+        emblem = " format emblem" if host.emblem else ""
+        side = f"{host.interface} " if host.interface else ""
+        yield f"logging host {side}{host.address}{port}{emblem}"
+    for number in logging.disabled:
+        yield f"no logging message {number}"
+    for number, level in logging.severities:
+        yield f"logging message {number} level {_SEVERITY_NAMES[level]}"
+
+
 COMMANDS = (
-    Command("logging on", "log at all", _enter_on, undo=_undo_on),
-    *(_level(*item) for item in _DESTINATIONS.items()),
+    Command("logging on", "log at all", _enter_on, undo=_undo_on, printed=_print),
+    Command("logging enable", "log at all", _enter_on, undo=_undo_on, since=SEVEN),
+    *(_level(*item) for item in DESTINATIONS.items()),
     Command(
         "logging host",
         "a syslog server",
@@ -188,6 +221,10 @@ COMMANDS = (
         ),
         _undo_host,
         Sequence(Options(Argument("interface", _Side())), Argument("address", ADDRESS), ANYTHING),
+        detail=(
+            "By UDP, on port 514 without a PORT; TCP is not implemented. Linux's routes "
+            "decide how it is reached."
+        ),
     ),
     Command(
         "logging facility",
@@ -196,6 +233,7 @@ COMMANDS = (
         Argument("facility", _FACILITY),
         _undo_facility,
         ANYTHING,
+        detail="20 (local4) without it.",
     ),
     Command(
         "logging timestamp",
@@ -214,6 +252,7 @@ COMMANDS = (
         ),
         _undo_device_id,
         ANYTHING,
+        detail="The firewall's own, the address of an interface, or up to 16 characters.",
     ),
     Command(
         "logging message",
@@ -224,6 +263,10 @@ COMMANDS = (
             Options(Sequence(Keyword("level"), Argument("level", SEVERITY))),
         ),
         _undo_message,
+        detail=(
+            "`no logging message NUMBER` stops it; with a LEVEL, it has this severity "
+            "instead of its own."
+        ),
     ),
     accepted("logging queue", "how many messages may wait"),
     accepted("logging standby", "messages of a standby unit"),

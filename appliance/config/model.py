@@ -6,11 +6,14 @@ kind are equal when they say the same, wherever they stand.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 
+from appliance.config.language import DEFAULT, Language, of_number
 from appliance.errors import Place
+from appliance.protocol import SMTP
 
 ANY = IPv4Network("0.0.0.0/0")
 
@@ -57,8 +60,34 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardware:
+    """`interface` of a hardware interface.
+
+    Args:
+        name: what the device calls it, "ethernet0" before 7.0, "Ethernet0" from then on.
+        shutdown: whether it is administratively down.
+        speed: as written, "" for none.
+        duplex: as written, "" for none.
+        vlan: number of its VLAN, None for none.
+        description: as written, "" for none.
+    """
+
+    name: str
+    shutdown: bool = False
+    speed: str = ""
+    duplex: str = ""
+    vlan: int | None = None
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block in 7.x."""
+        return f"interface {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface: `nameif`, `interface` and `ip address` together.
+    """A named interface: `nameif`, `interface` and `ip address` together.
 
     Args:
         name: what the rules call it, "outside".
@@ -68,6 +97,8 @@ class Interface:
         network: the network it is on, None while it has no address.
         shutdown: whether it is administratively down.
         place: where its `nameif` stands.
+        acquires: how it would get its address, as written after `ip address`, "" for not at all.
+        standby: the address of a second unit, None for none.
     """
 
     name: str
@@ -77,15 +108,18 @@ class Interface:
     network: IPv4Network | None
     shutdown: bool
     place: Place = field(compare=False)
+    acquires: str = ""
+    standby: IPv4Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """`name ADDRESS NAME`."""
+    """`name ADDRESS NAME [description TEXT]`."""
 
     address: IPv4Address
     name: str
     place: Place = field(compare=False)
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +134,9 @@ class Static:
         protocol: 6 or 17 for the port form, None for the host form.
         real_port: real port of the port form, else 0.
         mapped_port: mapped port of the port form, else 0.
-        max_connections: limit on connections, 0 for none.
-        embryonic_limit: limit on half-open connections, 0 for none.
+        max_connections: limit on TCP connections to a mapped address, 0 for none.
+        embryonic_limit: limit on half-open ones, 0 for none.
+        udp_connections: limit on UDP connections, 0 for none.
         norandomseq: as written.
         dns: as written.
         place: where it stands.
@@ -116,6 +151,7 @@ class Static:
     mapped_port: int
     max_connections: int
     embryonic_limit: int
+    udp_connections: int
     norandomseq: bool
     dns: bool
     place: Place = field(compare=False)
@@ -150,11 +186,25 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """A remark in an access list.
+
+    Args:
+        before: how many of the list's rules stand before it.
+        text: what it says.
+    """
+
+    before: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccessList:
     """An access list: its rules in order; a packet that none matches is denied."""
 
     name: str
     rules: tuple[Rule, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +227,15 @@ class Route:
     place: Place = field(compare=False)
 
 
+DESTINATIONS = {
+    "console": "the console",
+    "monitor": "terminal sessions",
+    "buffered": "the buffer in memory",
+    "trap": "syslog servers",
+    "history": "SNMP",
+}
+"""Where messages go, by keyword, in the order in which a device prints them."""
+
 DEFAULT_FACILITY = 20
 """Of syslog messages: local4."""
 
@@ -189,11 +248,13 @@ class LogHost:
         address: its address.
         port: the UDP port that it listens to.
         emblem: whether it gets messages in EMBLEM format.
+        interface: the interface that the command names, "" for none.
     """
 
     address: IPv4Address
     port: int
     emblem: bool
+    interface: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +269,7 @@ class Logging:
         facility: syslog facility of what they get, 16 to 23.
         timestamp: whether they get the time.
         device_id: the name in what they get, "" for none.
+        device_id_form: what that name is made of, as written.
         disabled: numbers of messages that are not logged.
         severities: pairs of a message's number and the severity that it has instead of its own.
     """
@@ -218,6 +280,7 @@ class Logging:
     facility: int = DEFAULT_FACILITY
     timestamp: bool = False
     device_id: str = ""
+    device_id_form: str = ""
     disabled: tuple[int, ...] = ()
     severities: tuple[tuple[int, int], ...] = ()
 
@@ -235,12 +298,139 @@ class Version:
     number: str
 
 
+class Traffic(Enum):
+    """What a class of traffic is told by."""
+
+    ANY = "any"
+    DEFAULT = "default-inspection-traffic"
+    PORT = "port"
+    ACCESS_LIST = "access-list"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`match` in a class map.
+
+    Args:
+        traffic: what the class is told by.
+        protocol: 6 or 17 for a port, else 0.
+        low: the lowest port, or 0.
+        high: the highest port, or 0.
+        access_list: the name of the access list, or "".
+    """
+
+    traffic: Traffic
+    protocol: int = 0
+    low: int = 0
+    high: int = 0
+    access_list: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """`class-map`: traffic that all its matches take."""
+
+    name: str
+    matches: tuple[Match, ...] = ()
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"class-map {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyClass:
+    """`class` of a policy map.
+
+    Args:
+        name: the class map, or class-default, which is all traffic.
+        esmtp: whether its mail is inspected.
+        esmtp_map: the inspection map named for that, "" for the default one.
+    """
+
+    name: str
+    esmtp: bool = False
+    esmtp_map: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"class {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyMap:
+    """`policy-map`: what is done to classes of traffic."""
+
+    name: str
+    classes: tuple[PolicyClass, ...] = ()
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"policy-map {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """`service-policy`: a policy map in force.
+
+    Args:
+        policy_map: its name.
+        interface: where it is in force, "" for everywhere.
+        place: where it stands.
+    """
+
+    policy_map: str
+    interface: str
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Mail that a service policy has inspected.
+
+    Args:
+        interface: the interface that a connection must come in or go out by, "" for any.
+        ports: real ports of servers, as inclusive ranges.
+    """
+
+    interface: str
+    ports: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A line without effect here, kept so that it can be printed.
+
+    Args:
+        words: the keywords of its command, "" for a line of which not even that is known.
+        text: all of it, `no` in front where it has one, without what may be a secret.
+        under: the lines that open the modes that it stands in, from the outermost one on.
+        place: where it stands.
+    """
+
+    words: str
+    text: str
+    under: tuple[str, ...]
+    place: Place = field(compare=False)
+
+    @property
+    def heading(self) -> str:
+        """What opens the mode, if it opens one."""
+        return self.text
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """All that a rule file says.
 
-    `smtp_ports` are inspected whatever the host, `mail_hosts` (real addresses, from `mailhost`) on
-    port 25.
+    `smtp_ports` are inspected whatever the host and the interface, `mail_hosts` (real addresses,
+    from `mailhost`) on port 25, and `inspections` as they say. `nat_control` is whether only what
+    is translated may pass.
     """
 
     hostname: str
@@ -256,3 +446,34 @@ class Configuration:
     mail_hosts: tuple[IPv4Address, ...]
     routes: tuple[Route, ...]
     logging: Logging
+    hardware: tuple[Hardware, ...] = ()
+    nat_control: bool = True
+    class_maps: tuple[ClassMap, ...] = ()
+    policy_maps: tuple[PolicyMap, ...] = ()
+    service_policies: tuple[ServicePolicy, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+    @property
+    def language(self) -> Language:
+        """The language that it is written in."""
+        return of_number(self.version.number) if self.version else DEFAULT
+
+    def inspects(
+        self, server: IPv4Address, port: int, interfaces: Container[str] | None = None
+    ) -> bool:
+        """Whether mail to a server is inspected.
+
+        Args:
+            server: its real address.
+            port: its real port.
+            interfaces: the interfaces that the connection comes in and goes out by; None where
+                they are unknown, and then it is inspected if it is at any.
+        """
+        ports = list(self.smtp_ports)
+        for each in self.inspections:
+            if interfaces is None or not each.interface or each.interface in interfaces:
+                ports += each.ports
+        return any(low <= port <= high for low, high in ports) or (
+            port == SMTP and server in self.mail_hosts
+        )

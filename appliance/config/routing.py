@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.command import Command, unimplemented
+from appliance.config.command import FREE, Command, unimplemented
 from appliance.config.draft import Draft, Use
 from appliance.config.grammar import Argument, Arguments, Options, Sequence
 from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Integer
-from appliance.config.model import Route
+from appliance.config.model import Configuration, Route
 
 
 def _route(arguments: Arguments) -> Route:
@@ -53,12 +54,20 @@ def _undo_route(draft: Draft, arguments: Arguments) -> None:
     draft.routes = kept
 
 
+def _print_routes(configuration: Configuration) -> Iterator[str]:
+    for route in configuration.routes:
+        network = route.network.with_netmask.replace("/", " ")
+        yield f"route {route.interface} {network} {route.gateway} {route.metric}"
+
+
 _NETWORK = (
     Argument("interface", INTERFACE),
     Argument("address", ADDRESS),
     Argument("netmask", NETMASK),
 )
 _METRIC = Options(Argument("metric", Integer(1, 255, "METRIC")))
+
+_NOT_LEARNT = "no route is learnt or announced: write `route` for what is not directly attached"
 
 COMMANDS = (
     Command(
@@ -68,7 +77,21 @@ COMMANDS = (
         Sequence(*_NETWORK, Argument("gateway", ADDRESS), _METRIC),
         _undo_route,
         Sequence(*_NETWORK, Options(Sequence(Argument("gateway", ADDRESS), _METRIC))),
+        printed=_print_routes,
     ),
-    unimplemented("rip", "learn or announce routes", "no route is learnt or announced"),
-    unimplemented("router", "learn or announce routes", "no route is learnt or announced"),
+    unimplemented(
+        "rip",
+        "learn or announce routes",
+        _NOT_LEARNT,
+        public=(
+            r"\S+ (?:default|passive)(?: version [12])?(?: authentication (?:text|md5) (\S+) \d+)?",
+        ),
+    ),
+    unimplemented(
+        "router",
+        "learn or announce routes",
+        _NOT_LEARNT,
+        public=(r"(?!.*key).*",),
+        opens=FREE,
+    ),
 )

@@ -11,6 +11,7 @@ from appliance.config.grammar import (
     Arguments,
     Combined,
     Keyword,
+    Labelled,
     OneOf,
     Options,
     Piece,
@@ -18,7 +19,7 @@ from appliance.config.grammar import (
 )
 from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, SEVERITY, Choice, Integer, Port
 from appliance.config.model import ANY, Operator, Ports, Rule
-from appliance.config.services import ICMP_TYPES, PROTOCOLS
+from appliance.config.services import ICMP_TYPES, PORT_NAMES, PROTOCOLS
 from appliance.errors import Place
 from appliance.protocol import ICMP, TCP, UDP
 
@@ -123,7 +124,7 @@ _LOG = Sequence(
 )
 
 
-def rule_form(first: str, second: str, logs: bool) -> OneOf:
+def rule_form(first: str, second: str, logs: bool) -> Labelled:
     """Protocol, ends, ports and ICMP type of a rule.
 
     Args:
@@ -142,7 +143,8 @@ def rule_form(first: str, second: str, logs: bool) -> OneOf:
             Options(_ports(f"{second}_ports", protocol), _unsupported("object-group"), *tail),
         )
 
-    return OneOf(
+    ends = f"{first.upper()} [PORTS] {second.upper()} [PORTS | ICMP_TYPE]"
+    rule = OneOf(
         ported("tcp", TCP),
         ported("udp", UDP),
         Sequence(
@@ -155,6 +157,7 @@ def rule_form(first: str, second: str, logs: bool) -> OneOf:
         _unsupported("object-group"),
         Sequence(Argument("protocol", _PROTOCOL), _end(first), _end(second), Options(*tail)),
     )
+    return Labelled(f"PROTOCOL {ends}{' [log ...]' if logs else ''}", rule)
 
 
 def read_rule(draft: Draft, arguments: Arguments) -> Entry:
@@ -186,3 +189,47 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
     return Entry(
         rule, source_interface=source.interface, destination_interface=destination.interface
     )
+
+
+_PROTOCOL_NAMES = {number: name for name, number in reversed(PROTOCOLS.items())} | {
+    TCP: "tcp",
+    UDP: "udp",
+    ICMP: "icmp",
+}
+_ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
+
+
+def _network(network: IPv4Network) -> str:
+    if network == ANY:
+        return "any"
+    if network.prefixlen == 32:
+        return f"host {network.network_address}"
+    return network.with_netmask.replace("/", " ")
+
+
+def _compared(ports: Ports | None, protocol: int | None) -> str:
+    if ports is None:
+        return ""
+    names = PORT_NAMES["tcp" if protocol == TCP else "udp"]
+    numbers = (ports.low, ports.high) if ports.operator is Operator.RANGE else (ports.low,)
+    return " ".join((ports.operator.value, *(str(names.get(n, n)) for n in numbers)))
+
+
+def printed_rule(rule: Rule, destination_first: bool = False) -> str:
+    """A rule as a device prints it, from its action on.
+
+    Args:
+        rule: the rule.
+        destination_first: whether its ends are written as in a conduit.
+    """
+    source = (_network(rule.source), _compared(rule.source_ports, rule.protocol))
+    destination = (_network(rule.destination), _compared(rule.destination_ports, rule.protocol))
+    ends = (*destination, *source) if destination_first else (*source, *destination)
+    icmp_type = "" if rule.icmp_type is None else _ICMP_NAMES.get(rule.icmp_type, rule.icmp_type)
+    words = (
+        "permit" if rule.permit else "deny",
+        "ip" if rule.protocol is None else _PROTOCOL_NAMES.get(rule.protocol, rule.protocol),
+        *ends,
+        icmp_type,
+    )
+    return " ".join(str(word) for word in words if word != "") + " "

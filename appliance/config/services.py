@@ -103,6 +103,15 @@ _UDP = {
 
 SERVICES = {"tcp": _TCP, "udp": _UDP}
 
+_NEVER_PRINTED = frozenset({"cmd", "http", "https", "syslog"})
+"""By TCP: 80 is printed as `www`, 514 as `rsh`, and 443 in figures, as 6.x does."""
+
+PORT_NAMES: dict[str, dict[int, str]] = {
+    "tcp": {port: name for name, port in _TCP.items() if name not in _NEVER_PRINTED},
+    "udp": {port: name for name, port in _UDP.items()},
+}
+"""The names that a device prints in place of a port's number."""
+
 # Protocols that a rule names and that have neither ports nor types. `ipsec` is ESP, `pptp` GRE.
 PROTOCOLS = {
     "ah": 51,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
@@ -19,7 +20,10 @@ from appliance.config.grammar import (
 )
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
-from appliance.config.model import ANY, Operator, Ports, Rule, Static
+from appliance.config.language import SEVEN
+from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, Static
+from appliance.config.rules import printed_rule
+from appliance.config.services import PORT_NAMES
 from appliance.protocol import SMTP, TCP, UDP
 
 _LIMIT = 65535
@@ -93,11 +97,87 @@ def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
         mapped_port=arguments.get("mapped_port", int) or 0,
         max_connections=arguments.get("max_connections", int) or 0,
         embryonic_limit=arguments.get("embryonic_limit", int) or 0,
+        udp_connections=arguments.get("udp_connections", int) or 0,
         norandomseq=arguments.get("norandomseq", bool) or False,
         dns=arguments.get("dns", bool) or False,
         place=arguments.place,
     )
     return StaticEntry(static, real_use, mapped_use)
+
+
+def printed(static: Static) -> str:
+    """A `static` as a device prints it.
+
+    The limits always, and what stands before and behind them: configurations of 6.x that people
+    published. Limits on UDP, which few have, as 7.x prints them.
+
+    Args:
+        static: the command.
+    """
+    mapped = "interface" if static.mapped is None else str(static.mapped.network_address)
+    real = str(static.real.network_address)
+    if static.protocol is not None:
+        protocol = "tcp" if static.protocol == TCP else "udp"
+        names = PORT_NAMES[protocol]
+        mapped = f"{protocol} {mapped} {names.get(static.mapped_port, static.mapped_port)}"
+        real = f"{real} {names.get(static.real_port, static.real_port)}"
+    limits = f"{static.max_connections} {static.embryonic_limit}"
+    if static.udp_connections:
+        limits = f"tcp {limits} udp {static.udp_connections}"
+    return (
+        f"static ({static.real_interface},{static.mapped_interface}) {mapped} {real}"
+        f"{' dns' if static.dns else ''} netmask {static.real.netmask} {limits} "
+        f"{'norandomseq' if static.norandomseq else ''}"
+    )
+
+
+def _is_of(rule: Rule, static: Static) -> bool:
+    """Whether a conduit is the one that a `mailhost` is besides its translation."""
+    return static.mapped is not None and rule == Rule(
+        True, TCP, ANY, None, static.mapped, _SMTP, None, static.place
+    )
+
+
+def conduits_of_mailhosts(configuration: Configuration) -> int:
+    """How many conduits there are up to the last one that a `mailhost` makes."""
+    return max(
+        (
+            number + 1
+            for number, rule in enumerate(configuration.conduits)
+            for static in _mail_hosts(configuration)
+            if _is_of(rule, static)
+        ),
+        default=0,
+    )
+
+
+def _mail_hosts(configuration: Configuration) -> list[Static]:
+    return [
+        static
+        for static in configuration.statics
+        if static.real.network_address in configuration.mail_hosts
+        and any(_is_of(rule, static) for rule in configuration.conduits)
+    ]
+
+
+def _print(configuration: Configuration) -> Iterator[str]:
+    conduits = iter(configuration.conduits[: conduits_of_mailhosts(configuration)])
+    hosts = _mail_hosts(configuration)
+    for static in configuration.statics:
+        if static not in hosts:
+            yield printed(static)
+            continue
+        # What stands before its own conduit must do so when this is read.
+        for rule in conduits:
+            if _is_of(rule, static):
+                break
+            yield f"conduit {printed_rule(rule, destination_first=True)}"
+        limits = f"{static.max_connections} {static.embryonic_limit}"
+        mapped = static.mapped.network_address if static.mapped else "interface"
+        yield (
+            f"mailhost ({static.real_interface},{static.mapped_interface}) {mapped} "
+            f"{static.real.network_address} {limits}"
+        )
 
 
 def _enter_static(draft: Draft, arguments: Arguments) -> None:
@@ -107,15 +187,8 @@ def _enter_static(draft: Draft, arguments: Arguments) -> None:
             "`static` with an access list (policy NAT) is not implemented",
             "nothing is translated by it",
         )
+        draft.kept.add(arguments.kept())
         return
-    for key in ("max_connections", "embryonic_limit"):
-        if arguments.get(key, int):
-            draft.warn(
-                arguments.where(key),
-                "the limits of a `static` are not implemented",
-                "0 says the same: any number of connections may pass",
-            )
-            break
     if arguments.get("dns", bool):
         draft.warn(
             arguments.where("dns"),
@@ -168,6 +241,31 @@ def _undo_mailhost(draft: Draft, arguments: Arguments) -> None:
     draft.mail_hosts.remove(real)
 
 
+def _enter_nat_control(draft: Draft, arguments: Arguments) -> None:
+    draft.nat_control = True
+
+
+def _undo_nat_control(draft: Draft, arguments: Arguments) -> None:
+    draft.nat_control = False
+
+
+def _print_nat_control(configuration: Configuration) -> Iterator[str]:
+    if configuration.nat_control:
+        yield "nat-control"
+
+
+def _limit(label: str) -> Integer:
+    return Integer(0, _LIMIT, label)
+
+
+def _limits() -> Sequence:
+    """The limits on TCP connections."""
+    return Sequence(
+        Argument("max_connections", _limit("MAX")),
+        Options(Argument("embryonic_limit", _limit("EMBRYONIC"))),
+    )
+
+
 def _mapped() -> OneOf:
     return OneOf(Keyword("interface", "interface"), Argument("mapped", ADDRESS))
 
@@ -181,10 +279,8 @@ def _real(*port: Piece) -> OneOf:
             Options(
                 Keyword("dns", "dns"),
                 Sequence(Keyword("netmask"), Argument("netmask", NETMASK)),
-                Sequence(
-                    Argument("max_connections", Integer(0, _LIMIT, "MAX_CONNECTIONS")),
-                    Options(Argument("embryonic_limit", Integer(0, _LIMIT, "EMBRYONIC_LIMIT"))),
-                ),
+                OneOf(_limits(), Sequence(Keyword("tcp"), _limits())),
+                Sequence(Keyword("udp"), Argument("udp_connections", _limit("MAX"))),
                 Keyword("norandomseq", "norandomseq"),
             ),
         ),
@@ -210,6 +306,15 @@ COMMANDS = (
             OneOf(_port_form("tcp", TCP), _port_form("udp", UDP), Sequence(_mapped(), _real())),
         ),
         _undo_static,
+        printed=_print,
+        detail=(
+            "REAL on the more secure side is MAPPED on the other; `interface` as MAPPED is "
+            "the interface's own address. The pair may be left out where there are two "
+            "interfaces. MAX and EMBRYONIC are [limits](rule-file.md#limits-of-a-static), 0 "
+            "for none. `norandomseq` has no effect: sequence numbers always stay as they "
+            "are. Not implemented, with a warning: an access list, `dns`, and a less secure "
+            "interface in the first place."
+        ),
     ),
     Command(
         "mailhost",
@@ -219,14 +324,22 @@ COMMANDS = (
             Options(Argument("pair", InterfacePair())),
             Argument("mapped", ADDRESS),
             Argument("real", ADDRESS),
-            Options(
-                Sequence(
-                    Argument("max_connections", Integer(0, _LIMIT, "MAX_CONNECTIONS")),
-                    Options(Argument("embryonic_limit", Integer(0, _LIMIT, "EMBRYONIC_LIMIT"))),
-                ),
-            ),
+            Options(_limits()),
         ),
         _undo_mailhost,
+        detail="A `static`, a `conduit` that permits mail to it, and Mailguard for mail to it.",
+    ),
+    Command(
+        "nat-control",
+        "let only pass what is translated",
+        _enter_nat_control,
+        undo=_undo_nat_control,
+        since=SEVEN,
+        printed=_print_nat_control,
+        detail=(
+            "Before 7.0 that is always so. From 7.0 on, what is not translated passes without it; "
+            "this is not implemented, with a warning: it does not pass."
+        ),
     ),
     unimplemented("nat", "translate inside addresses", "nothing is translated by it"),
     unimplemented("global", "addresses to translate to", "nothing is translated to them"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -97,6 +98,10 @@ class Appliance:
             self._supervisor.run(self._reload)
             notify("STOPPING=1")
             if self._supervisor.replaced:
+                if self._box.fail_open:
+                    # What passed unread now would be missing to those that take connections over.
+                    shut = replace(self._box, fail_open=False)
+                    install(compile_rules(self._configuration, shut), self._rules)
                 undo.pop_all()
                 self._supervisor.stop()
                 self._log.write("pixguard: the firewall is handed over")
@@ -128,11 +133,13 @@ class Appliance:
 
     def _summary(self) -> str:
         interfaces = ", ".join(f"{name} is {linux}" for name, linux in self._box.interfaces)
-        ports = ", ".join(
-            f"{low}" if low == high else f"{low}-{high}"
-            for low, high in self._configuration.smtp_ports
-        )
+        ports = _listed(self._configuration.smtp_ports)
         where = [f"on port {ports}"] if ports else []
+        where += [
+            f"on port {_listed(each.ports)} at {each.interface}"
+            for each in self._configuration.inspections
+            if each.interface and each.ports
+        ]
         where += [f"to {host}" for host in self._configuration.mail_hosts]
         mail = f"mail {' and '.join(where)} is inspected as release {self._release.name}"
         return f"{interfaces}; {mail if where else 'mail is not inspected'}"
@@ -168,3 +175,7 @@ class Appliance:
         self._supervisor.configure(configuration)
         install(rules, replaced)
         self._changes.apply(self._wanted(configuration))
+
+
+def _listed(ports: tuple[tuple[int, int], ...]) -> str:
+    return ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in ports)

@@ -1,6 +1,7 @@
 """The connection mark: what was decided of a connection when it began, kept by the kernel.
 
-    bits  0-15  number of its translation (the statics of the rule file, counted from 1)
+    bits  0-14  number of its translation (the statics of the rule file, counted from 1)
+    bit  15     its release answers lines itself, so its ends count differently
     bits 16-21  its worker
     bit  22     it is inspected
     bit  23     it was permitted
@@ -13,11 +14,12 @@ connections of equal addresses (one client port to two translations of one serve
 
 from __future__ import annotations
 
-TRANSLATION = 0x0000FFFF
+TRANSLATION = 0x00007FFF
+ANSWERED = 0x00008000
 WORKER = 0x003F0000
 INSPECTED = 0x00400000
 PERMITTED = 0x00800000
-ALL = TRANSLATION | WORKER | INSPECTED | PERMITTED
+ALL = TRANSLATION | ANSWERED | WORKER | INSPECTED | PERMITTED
 
 OWN_PACKET = INSPECTED
 """The packet mark (SO_MARK) of what the firewall sends itself: a connection never has just this."""

@@ -26,6 +26,7 @@ class Counters:
         unsent: packets that it could not send.
         faults: packets dropped because judging them failed.
         lost_lines: log lines that found no room.
+        suppressed_lines: log lines that were one too many of their message.
         events: number of events, by kind.
     """
 
@@ -38,6 +39,7 @@ class Counters:
     unsent: int = 0
     faults: int = 0
     lost_lines: int = 0
+    suppressed_lines: int = 0
     events: dict[str, int] = field(default_factory=dict)
 
     def count(self, size: int, verdict: Verdict) -> None:

@@ -22,11 +22,15 @@ from appliance.live.table import Chain, Table
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 from appliance.protocol import ICMP, SMTP, TCP, UDP
+from appliance.smtp.release import ANSWERS
 
 _DROP = "-j DROP"
 _CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
 _PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
+_COPY_MARK = f"-j CONNMARK --restore-mark --nfmask {connmark.ALL:#x} --ctmask {connmark.ALL:#x}"
 _UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
+_REFUSALS_TOLD = 50
+"""A second: of connections beyond the limits of a static, as many are told of."""
 _TRANSLATED = f"-m connmark ! --mark 0x0/{connmark.TRANSLATION:#x}"
 
 
@@ -106,6 +110,7 @@ class _Compiler:
             self._permit(),
             self._worker(),
             self._queue(),
+            self._refused(),
             Chain(
                 "PIXGUARD-OWN",
                 (f"-m mark --mark {connmark.OWN_PACKET:#x}/{connmark.ALL:#x} -j ACCEPT",),
@@ -130,10 +135,14 @@ class _Compiler:
 
     def _state(self) -> Chain:
         inspected = connmark.INSPECTED | connmark.PERMITTED
+        answered = inspected | connmark.ANSWERED
         return Chain(
             "PIXGUARD-STATE",
             (
                 "-m conntrack --ctstate INVALID -j DROP",
+                # Errors quote segments as they were forwarded; there, numbers may be others.
+                f"-p icmp -m conntrack --ctstate RELATED -m connmark "
+                f"--mark {answered:#x}/{answered:#x} -j PIXGUARD-QUEUE",
                 f"-p icmp -m conntrack --ctstate RELATED {_PERMITTED} -j ACCEPT",
                 # No other RELATED: a helper's new connection inherits the mark of its master.
                 "-m conntrack ! --ctstate NEW,ESTABLISHED -j DROP",
@@ -172,6 +181,9 @@ class _Compiler:
                 continue
             mark = f"CONNMARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
             rules.append(f"{matched} {_UNTRANSLATED} {_line(each.static.place.line)} -j {mark}")
+        for each in self._translations:
+            if each.static.mapped_interface == interface.name:
+                rules += _limits(each)
         return Chain(f"PIXGUARD-IN-{linux}", (*rules, f"{_TRANSLATED} -j PIXGUARD-PERMIT", _DROP))
 
     def _permit(self) -> Chain:
@@ -184,6 +196,14 @@ class _Compiler:
             f"-p tcp -d {host} -m tcp --dport {SMTP} -j PIXGUARD-WORKER"
             for host in self._configuration.mail_hosts
         )
+        inspected += tuple(
+            f"{option} {self._linux[each.interface]} -p tcp -m tcp --dport {low}:{high} "
+            f"-j PIXGUARD-WORKER"
+            for each in self._configuration.inspections
+            if each.interface in self._linux
+            for option in ("-i", "-o")
+            for low, high in each.ports
+        )
         mark = f"-j CONNMARK --set-xmark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
         return Chain("PIXGUARD-PERMIT", (mark, *inspected, "-j ACCEPT"))
 
@@ -191,24 +211,32 @@ class _Compiler:
         """Deals new connections out to the workers in turn."""
         mask = connmark.INSPECTED | connmark.WORKER
         rules = []
+        release = self._box.inspect_as(self._configuration.version)
+        answered = connmark.ANSWERED if release.blocked in ANSWERS else 0
+        mask |= answered
         for worker in range(self._box.workers):
             undealt = f"-m connmark --mark 0x0/{connmark.INSPECTED:#x}"
             if left := self._box.workers - worker - 1:
                 undealt += f" -m statistic --mode nth --every {left + 1} --packet 0"
-            mark = connmark.INSPECTED | connmark.of_worker(worker)
+            mark = connmark.INSPECTED | answered | connmark.of_worker(worker)
             rules.append(f"{undealt} -j CONNMARK --set-xmark {mark:#x}/{mask:#x}")
         return Chain("PIXGUARD-WORKER", (*rules, "-j PIXGUARD-QUEUE"))
 
     def _queue(self) -> Chain:
-        """Queues to the connection's worker; a queue that nobody reads drops (no bypass)."""
-        mask = f"{connmark.ALL:#x}"
+        """Queues to the connection's worker; if it is gone, packets pass only where asked for."""
+        bypass = " --queue-bypass" if self._box.fail_open else ""
         rules = [
             f"-m connmark --mark {connmark.of_worker(worker):#x}/{connmark.WORKER:#x} "
-            f"-j NFQUEUE --queue-num {self._box.queue + worker}"
+            f"-j NFQUEUE --queue-num {self._box.queue + worker}{bypass}"
             for worker in range(self._box.workers)
         ]
-        copy = f"-j CONNMARK --restore-mark --nfmask {mask} --ctmask {mask}"
-        return Chain("PIXGUARD-QUEUE", (copy, *rules, _DROP))
+        return Chain("PIXGUARD-QUEUE", (_COPY_MARK, *rules, _DROP))
+
+    def _refused(self) -> Chain:
+        """Has the first worker tell of what is dropped here; its mark lacks the permission."""
+        told = f"-m limit --limit {_REFUSALS_TOLD}/second --limit-burst {_REFUSALS_TOLD}"
+        queue = f"-j NFQUEUE --queue-num {self._box.queue}"
+        return Chain("PIXGUARD-REFUSED", (_COPY_MARK, f"{told} {queue}", _DROP))
 
     def _nat(self) -> Table:
         # No rule tells its line here: a line that only moves must not change this table.
@@ -263,6 +291,18 @@ def _outbound(translation: Translation) -> str:
         return f"-s {static.real}"
     module = _module(static.protocol)
     return f"-p {static.protocol} -s {static.real} -m {module} --sport {static.real_port}"
+
+
+def _limits(translation: Translation) -> list[str]:
+    """Refuses connections beyond the limits, to each address by itself."""
+    static = translation.static
+    mark = f"-m connmark --mark {translation.number:#x}/{connmark.TRANSLATION:#x}"
+    return [
+        f"-p {protocol} {mark} -m connlimit --connlimit-above {most} --connlimit-mask 32 "
+        f"--connlimit-daddr {_line(static.place.line)} -j PIXGUARD-REFUSED"
+        for protocol, most in ((TCP, static.max_connections), (UDP, static.udp_connections))
+        if most
+    ]
 
 
 def _module(protocol: int | None) -> str:

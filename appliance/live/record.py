@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from appliance.events import (
+    Closing,
     ConnectionBuilt,
     ConnectionClosed,
+    Denial,
     Endpoint,
     Event,
     Fault,
@@ -18,6 +20,9 @@ from appliance.events import (
 from appliance.live.framing import Message
 
 Record: TypeAlias = dict[str, str | int | float]
+
+Source: TypeAlias = Closing | Denial | Kind | type[ConnectionBuilt] | type[Fault]
+"""What decides which message an event draws, while release and rule file are the same."""
 
 _LOG_ON = (b"AUTH", b"X-EXPS")
 """Verbs behind which a password may stand (RFC 4954, section 4; Exchange's own)."""
@@ -37,6 +42,23 @@ def kind(event: Event) -> str:
         event: the event.
     """
     return event.kind.value if isinstance(event, Inspected) else _KINDS[type(event)]
+
+
+def source(event: Event) -> Source:
+    """What decides which message an event draws.
+
+    Args:
+        event: the event.
+    """
+    match event:
+        case Inspected():
+            return event.kind
+        case PacketDenied():
+            return event.reason
+        case ConnectionClosed():
+            return event.closing
+        case _:
+            return type(event)
 
 
 def record(event: Event, message: Message | None) -> Record:

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from typing import IO
 
 from netfilterqueue import Packet
@@ -40,7 +41,9 @@ from appliance.live.messages import (
 )
 from appliance.live.privileges import become, end_with
 from appliance.live.queue import PacketQueue
-from appliance.live.record import kind, record
+from appliance.live.rate import LIMIT, LineRate
+from appliance.live.record import Source, kind, record, source
+from appliance.live.sandbox import enter
 from appliance.live.sender import Sender
 from appliance.syslog import Syslog
 from appliance.verdict import DROP
@@ -53,6 +56,22 @@ COUNT_EVERY = 0.25
 
 SIGN_OF_LIFE_EVERY = 2.0
 """Seconds between two reports of the counters, if they have not."""
+
+LEFT_OUT_EVERY = 1.0
+"""Seconds between two looks at which lines were left out of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What becomes of the events of one source.
+
+    Args:
+        name: the message that they draw, or the kind of event if they draw none.
+        logged: whether any sink takes that message.
+    """
+
+    name: str
+    logged: bool
 
 
 class Worker:
@@ -80,6 +99,8 @@ class Worker:
         self._logging: Logging
         self._records = box.json_log is not None
         self._syslog: Syslog
+        self._lines: dict[Source, _Line] = {}
+        self._rate = LineRate(LIMIT)
         self._counters = Counters()
         self._counted = (Counters(), Usage())
         self._sign_of_life = 0.0
@@ -94,12 +115,25 @@ class Worker:
         """
         configuration = order.configuration
         release = order.box.inspect_as(configuration.version)
-        self._admission = LiveAdmission(configuration, release)
+        self._admission = LiveAdmission(configuration, release, order.box.adopt, order.box.workers)
         product = configuration.version.product if configuration.version else "PIX"
         self._syslog = Syslog(product, release)
         self._logging = configuration.logging
+        self._lines = {}
         self._names = {0: ""}  # an interface may have come again under another number
         self._channel.send(Configured())
+
+    def confine(self, tells: bool) -> None:
+        """Give up what a worker does not need, if the kernel can keep it from that.
+
+        Args:
+            tells: whether to say so if it cannot; one worker says it for all.
+        """
+        try:
+            enter()
+        except PixguardError as error:
+            if tells:
+                self._say(f"pixguard: {error}; workers run without it")
 
     def take_over(self) -> None:
         """Take up the connections that an earlier worker has written down, if one has."""
@@ -120,7 +154,7 @@ class Worker:
         with selectors.DefaultSelector() as selector:
             selector.register(self._queue, selectors.EVENT_READ)
             selector.register(self._channel, selectors.EVENT_READ)
-            tick = count = self._now()
+            tick = count = left_out = self._now()
             while self._running and not self._channel.ended:
                 selector.modify(self._channel, self._channel.awaited)
                 for key, ready in selector.select(TICK):
@@ -134,6 +168,9 @@ class Worker:
                 if now >= tick:
                     tick = now + TICK
                     self._expire(now)
+                if now >= left_out:
+                    left_out = now + LEFT_OUT_EVERY
+                    self._tell_left_out()
                 if now >= count:
                     count = now + COUNT_EVERY
                     self._count()
@@ -143,6 +180,7 @@ class Worker:
             # Nothing is judged any more: what is written down is all there is.
             self._connections.write(self._firewall.hand_over())
             self._connections.flush()
+        self._tell_left_out()
         self._count()
 
     def _obey(self) -> None:
@@ -209,7 +247,8 @@ class Worker:
 
     def _fault(self, trace: str) -> None:
         self._counters.faults += 1
-        self._say(f"pixguard: the engine failed, and the packet is lost: {one_line(trace)}")
+        if self._admits("a failure of the engine", self._now()):
+            self._say(f"pixguard: the engine failed, and the packet is lost: {one_line(trace)}")
 
     def _name(self, index: int) -> str:
         name = self._names.get(index)
@@ -222,21 +261,50 @@ class Worker:
         return name
 
     def _admit(self, opening: Opening) -> Admission:
-        return self._admission.admit(opening, connmark.translation(self._mark))
+        return self._admission.admit(opening, self._mark)
 
     def _report(self, event: Event) -> None:
         self._counters.count_event(kind(event))
         if isinstance(event, Fault):
             self._fault(event.trace)
             self._tell(Faulted(event.trace, event.packet.hex(), event.state.hex()))
-        text = self._syslog.message(event)
-        message = Message.parse(text) if text is not None else None
-        if message is not None:
-            message = message.under(self._logging)
-            if is_logged(message, self._logging):
-                self._say(str(message))
+        # Before the message is formed: an attack may draw 20,000 with one packet.
+        line = self._line(event)
+        if not (line.logged or self._records) or not self._admits(line.name, event.time):
+            return
+        message = self._message(event)
+        if message is not None and line.logged:
+            self._say(str(message))
         if self._records:
             self._tell(Recorded(record(event, message)))
+
+    def _line(self, event: Event) -> _Line:
+        """What becomes of an event, as the first one of its source has shown."""
+        line = self._lines.get(source(event))
+        if line is None:
+            message = self._message(event)
+            name = f"message {message.number}" if message else kind(event)
+            line = _Line(name, message is not None and is_logged(message, self._logging))
+            self._lines[source(event)] = line
+        return line
+
+    def _message(self, event: Event) -> Message | None:
+        text = self._syslog.message(event)
+        message = Message.parse(text) if text is not None else None
+        return message.under(self._logging) if message else None
+
+    def _admits(self, name: str, now: float) -> bool:
+        admitted = self._rate.admits(name, now)
+        if not admitted:
+            self._counters.suppressed_lines += 1
+        return admitted
+
+    def _tell_left_out(self) -> None:
+        for name, number in self._rate.left_out().items():
+            self._say(
+                f"pixguard: {name} came more than {LIMIT.lines:,} times in a second; "
+                f"left out of the log: {number:,}"
+            )
 
     def _say(self, text: str) -> None:
         self._tell(LogLine(text))
@@ -271,6 +339,7 @@ def main() -> None:
             worker = Worker(channel, order.queue, order.box, connections)
             become(order.box.user)
             end_with(parent)
+            worker.confine(tells=order.queue == order.box.queue)
             worker.take_over()
             worker.configure(order)
             worker.run()

@@ -15,6 +15,9 @@ PSH = 0x08
 ACK = 0x10
 URG = 0x20
 
+WIDEST_SCALE = 14
+"""The greatest shift of a window (RFC 7323, section 2.3)."""
+
 _IPV4 = Struct("!BxHxxHxBxxII")  # version/length, total, fragment, protocol, addresses
 _TCP = Struct("!HHIIBBH")  # ports, sequence, acknowledgement, offset, flags, window
 _HEADERS = Struct("!BBHHHBBHIIHHIIBBHHH")  # both, whole
@@ -25,6 +28,7 @@ _BLOCK = Struct("!II")
 _END_OF_OPTIONS = 0
 _NO_OPERATION = 1
 _WINDOW_SCALE = 3
+_SACK_PERMITTED = 4
 _SACK = 5
 _TIMESTAMPS = 8
 _TIME_TO_LIVE = 64
@@ -120,11 +124,15 @@ class Segment:
         return found
 
     def window_scale(self) -> int | None:
-        """The shift of the window scale option, at most 14 (RFC 7323, section 2.3), or None."""
+        """The shift of the window scale option, at most WIDEST_SCALE, or None."""
         for kind, at, length in self.options():
             if kind == _WINDOW_SCALE and length == 3:
-                return min(self.packet[at + 2], 14)
+                return min(self.packet[at + 2], WIDEST_SCALE)
         return None
+
+    def sack_permitted(self) -> bool:
+        """Whether it carries the SACK-permitted option (RFC 2018, section 2)."""
+        return any(kind == _SACK_PERMITTED for kind, _, _ in self.options())
 
     def fast_open(self) -> bool:
         """Whether it carries a fast-open option (RFC 7413)."""
@@ -237,6 +245,8 @@ def compose(
     flags: int,
     window: int = 0,
     payload: bytes = b"",
+    timestamp: int | None = None,
+    sack: tuple[tuple[int, int], ...] = (),
 ) -> bytes:
     """A packet of the firewall's own, as one of the two ends would send it.
 
@@ -248,6 +258,8 @@ def compose(
         flags: flags byte.
         window: window field, unscaled.
         payload: bytes to carry.
+        timestamp: timestamp value in place of the model's.
+        sack: edges of SACK blocks, at most 3 (with timestamps, there is room for no more).
     """
     source, destination = model.source, model.destination
     ports = (model.source_port, model.destination_port)
@@ -255,10 +267,14 @@ def compose(
     stamp_at = model.timestamp_at()
     if stamp_at is not None:
         value, echo = _BLOCK.unpack_from(model.packet, stamp_at)
+        value = value if timestamp is None else timestamp
         # Turned, the echo is the latest value of the other end, and the value is what to echo.
         options = b"\1\1\x08\x0a" + (
             _BLOCK.pack(echo, value) if turned else _BLOCK.pack(value, echo)
         )
+    if sack:
+        options += bytes((_NO_OPERATION, _NO_OPERATION, _SACK, 2 + 8 * len(sack)))
+        options += b"".join(_BLOCK.pack(left, right) for left, right in sack)
     if turned:
         source, destination = destination, source
         ports = (ports[1], ports[0])

@@ -15,10 +15,11 @@ from appliance.admission import Admission, Opening
 from appliance.config.model import AccessList, Configuration, Interface, Rule
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
+from appliance.limits import UNLIMITED
 from appliance.policy.access_list import first_match
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
-from appliance.protocol import ICMP, SMTP, TCP, UDP
+from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import Release
 
 _NO_PERMIT = {
@@ -101,8 +102,7 @@ class Policy:
             for group in configuration.access_groups
         }
         self._conduits: tuple[Rule, ...] = configuration.conduits
-        self._smtp_ports = configuration.smtp_ports
-        self._mail_hosts = configuration.mail_hosts
+        self._configuration = configuration
 
     def admit(self, opening: Opening) -> Admission:
         """Judge the first packet of a flow.
@@ -266,18 +266,20 @@ class Policy:
         if path.source:
             mapped, port = path.source.to_mapped(packet.source, packet.source_port)
             client = replace(client, mapped=mapped, mapped_port=port)
+        limits = UNLIMITED
         if path.destination:
             real, port = path.destination.to_real(packet.destination, packet.destination_port)
             server = replace(server, address=real, port=port)
-        inspected = packet.protocol == TCP and (
-            any(low <= server.port <= high for low, high in self._smtp_ports)
-            or (server.port == SMTP and server.address in self._mail_hosts)
+            limits = path.destination.limits(packet.protocol, packet.destination)
+        inspected = packet.protocol == TCP and self._configuration.inspects(
+            server.address, server.port, (ingress.name, egress.name)
         )
         return Admission(
             client,
             server,
             inbound=ingress.level < egress.level,
             inspection=self._release if inspected else None,
+            limits=limits,
         )
 
 

@@ -8,10 +8,12 @@ from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.model import Configuration, Static
 from appliance.errors import Finding, FindingsError
+from appliance.limits import UNLIMITED, Limits
 from appliance.policy.routing import Routing
+from appliance.protocol import TCP, UDP
 
-MAX_STATICS = 0xFFFF
-"""A translation's number is kept in 16 bits of the connection mark; 0 stands for none."""
+MAX_STATICS = 0x7FFF
+"""A translation's number is kept in 15 bits of the connection mark; 0 stands for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,24 @@ class Translation:
         """The mapped address and port of a real address and port that it takes."""
         place = int(address) - int(self.static.real.network_address)
         return self.mapped[place], self.static.mapped_port or port
+
+    def limits(self, protocol: int, mapped: IPv4Address) -> Limits:
+        """The limits on connections that begin on the mapped side.
+
+        They hold for each address by itself (message 201002 names a global address).
+
+        Args:
+            protocol: IP protocol number.
+            mapped: the mapped address that they go to.
+        """
+        static = self.static
+        target = (static.mapped_interface, mapped, protocol, static.mapped_port)
+        limits = UNLIMITED
+        if protocol == TCP:
+            limits = Limits(target, static.max_connections, static.embryonic_limit)
+        elif protocol == UDP:
+            limits = Limits(target, static.udp_connections)
+        return limits or UNLIMITED
 
 
 class Translations:

@@ -35,6 +35,9 @@ _DENIALS = {
     Denial.NO_CONNECTION: "no connection",
     Denial.OWN_ADDRESS: "to the firewall itself",
     Denial.NO_ROUTE: "no route",
+    Denial.TOO_MANY: "limit of its static",
+    Denial.TOO_MANY_EMBRYONIC: "limit of its static",
+    Denial.TOO_MANY_UDP: "limit of its static",
     Denial.NO_ROOM: "too many connections",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from appliance.events import Kind
 from appliance.smtp.command import Commands
 from appliance.smtp.dialogue import Dialogue, Due, Phase
@@ -10,6 +12,9 @@ from appliance.smtp.mail import Mail
 from appliance.smtp.release import ANSWERS, Bug, Release, ShortSegment
 from appliance.smtp.reply import Replies
 from appliance.smtp.ruling import Part, Refusal, Remark, Ruling
+
+_REPLY = re.compile(rb"[2-5][0-9]{2}[- ]")
+"""How a reply begins (RFC 5321, section 4.2)."""
 
 
 class Inspector:
@@ -20,12 +25,17 @@ class Inspector:
         greeting_due: whether the server's first reply is its greeting.
         recorded: whether the bytes come from a capture, in which the server replied to all that
             its client sent.
+        adopted: whether the dialogue began unseen, and only what is certain may pass: until the
+            server has replied, whole lines that are commands or empty, as they are; and no reply
+            that would have the client send other things than commands, unless it was seen to ask
+            for it. See docs/decisions/adoption.md.
 
     Attributes:
         remarks: what the last bytes judged gave rise to.
     """
 
     __slots__ = (
+        "_adopted",
         "_answer",
         "_commands",
         "_credentials_after_cr",
@@ -33,19 +43,24 @@ class Inspector:
         "_lines",
         "_mail",
         "_release",
+        "_replied",
         "_replies",
         "remarks",
     )
 
-    def __init__(self, release: Release, greeting_due: bool, recorded: bool) -> None:
+    def __init__(
+        self, release: Release, greeting_due: bool, recorded: bool, adopted: bool = False
+    ) -> None:
         self._release = release
+        self._adopted = adopted
+        self._replied = not adopted  # whether the server's next byte is known to begin a line
         self._dialogue = Dialogue(greeting_due, Bug.DATA_BEFORE_REPLY in release.bugs)
         self._answer = ANSWERS.get(release.blocked)
         self._commands = Commands(release, self._dialogue)
         self._lines = (
             Lines(release, self._answer, self._dialogue, recorded) if self._answer else None
         )
-        self._replies = Replies(release, self._dialogue)
+        self._replies = Replies(release, self._dialogue, adopted)
         self._mail: Mail | None = None
         self._credentials_after_cr = False
         self.remarks: list[Remark] = []
@@ -73,6 +88,8 @@ class Inspector:
             whole_segment: whether the segment begins with them.
         """
         self.remarks = []
+        if not self._replied and not (whole_segment and self._certain(data)):
+            return Refusal.WAIT
         if whole_segment and self._begins_short(data):
             if self._release.short_segment is ShortSegment.DISCARD:
                 return Refusal.DISCARD
@@ -89,12 +106,17 @@ class Inspector:
         self.remarks = []
         if self.opaque:
             return None
+        if not (self._replied or self._replies.under_way or _REPLY.match(data)):
+            return Refusal.DROP
         edited = bytearray(data)
         parts: list[Part] = []
         at = 0
         while at < len(data) and not self.opaque:
             at_line_start = not self._held_back and self._commands.line_end_matched == b"\r\n"
             end = self._replies.judge(edited, at, at_line_start, self.remarks)
+            if self._adopted and self._replies.unasked:
+                return Refusal.DROP
+            self._replied |= not self._replies.under_way
             left_out = self._replies.left_out
             if left_out:
                 self.remarks.append(Remark(Kind.REPLY_TO_UNSENT, at, data[at:end]))
@@ -115,6 +137,12 @@ class Inspector:
             self._dialogue.replied()
             number += 1
         return (self._answer or b"") * number
+
+    def _certain(self, data: bytes) -> bool:
+        """Whether bytes are lines that mean no harm, whatever the server takes them for."""
+        other = Inspector(self._release, False, False)
+        unchanged = other.from_client(data, True) is None
+        return unchanged and data.endswith(b"\r\n") and other._dialogue.phase is Phase.COMMAND
 
     def _begins_short(self, data: bytes) -> bool:
         if self._dialogue.phase is not Phase.COMMAND:

@@ -12,6 +12,9 @@ from appliance.smtp.ruling import EXCERPT, Remark
 _TEXT_AT = 4
 """Column of a line's text, behind the code and its separator."""
 
+_TURNING = (b"220", b"334", b"354")
+"""Codes behind which a client may send other things than commands."""
+
 
 class Replies:
     """Reads the server's replies, edits them in place.
@@ -19,13 +22,17 @@ class Replies:
     Args:
         release: whose traits to apply.
         dialogue: told of each reply.
+        adopted: whether the connection began unseen, so that any reply may be one to EHLO.
 
     Attributes:
         under_way: whether a reply has begun and not ended.
         left_out: whether that reply is one that the client is not to get.
+        unasked: whether a reply would change what the client's bytes are, which nothing that was
+            seen asked for.
     """
 
     __slots__ = (
+        "_adopted",
         "_dialogue",
         "_ehlo",
         "_excerpt",
@@ -35,10 +42,12 @@ class Replies:
         "_release",
         "_seen",
         "left_out",
+        "unasked",
         "under_way",
     )
 
-    def __init__(self, release: Release, dialogue: Dialogue) -> None:
+    def __init__(self, release: Release, dialogue: Dialogue, adopted: bool) -> None:
+        self._adopted = adopted
         self._release = release
         self._dialogue = dialogue
         self._greeting: GreetingMask | None = None
@@ -49,6 +58,7 @@ class Replies:
         self._head = b""  # the first bytes of the line under way: code and separator
         self.under_way = False
         self.left_out = False
+        self.unasked = False
 
     def judge(self, data: bytearray, at: int, at_line_start: bool, remarks: list[Remark]) -> int:
         """Read and edit the server's bytes, up to the end of a reply or of the bytes.
@@ -128,7 +138,7 @@ class Replies:
         head, self._head = self._head, b""
         if self._ehlo:
             self._ehlo.start_line()
-        elif head[:3] == b"250" and self._dialogue.next_is(Due.EHLO):
+        elif head[:3] == b"250" and (self._adopted or self._dialogue.next_is(Due.EHLO)):
             keywords = self._release.ehlo_keywords
             self._ehlo = EhloMask(keywords) if keywords is not None else None
         if len(head) < 3 or not head[:3].isdigit() or head[3:] == b"-":
@@ -136,6 +146,7 @@ class Replies:
         self._ehlo = None
         self.under_way = False
         if not self._replied(head[:3], at_line_start, end, remarks):
+            self.unasked |= head[:3] in _TURNING
             line = bytes(data[at:end])[:EXCERPT]
             remarks.append(Remark(Kind.UNEXPECTED_REPLY, at, line, line))
         return True

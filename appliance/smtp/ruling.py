@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from appliance.events import Kind
 
@@ -16,7 +16,10 @@ class Refusal(Enum):
     """Why bytes are not forwarded at all."""
 
     DISCARD = "discard"
-    """As if they had never come: what the sender sends again is judged anew."""
+    """They end before their verb does. As if they had never come: what the sender sends again is
+    judged anew."""
+    WAIT = "wait"
+    """Likewise, since it is not known yet whether the server takes them for commands."""
     DROP = "drop"
     """Nor is anything that follows in this connection."""
     RESET = "reset"
@@ -38,9 +41,7 @@ class Part(NamedTuple):
     own: bool = False
 
 
-Ruling: TypeAlias = (
-    bytes | list[Part] | Literal[Refusal.DISCARD, Refusal.DROP, Refusal.RESET] | None
-)
+Ruling: TypeAlias = bytes | list[Part] | Refusal | None
 """As many bytes to forward in place of those judged, or parts that cover them in order, or a
 refusal, or None: forward them as they are."""
 

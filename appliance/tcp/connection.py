@@ -12,15 +12,30 @@ from appliance.events import (
     Phase,
     Report,
 )
-from appliance.packet.segment import ACK, FIN, PSH, RST, SYN, URG, Changes, Segment, compose, edit
+from appliance.packet.segment import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    URG,
+    WIDEST_SCALE,
+    Changes,
+    Segment,
+    edit,
+)
 from appliance.smtp.inspector import Inspector
 from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
-from appliance.tcp.own import OwnPacket, OwnPackets
+from appliance.tcp.own import OwnPacket, OwnPackets, resets, to_receiver, to_sender
 from appliance.tcp.room import Room
 from appliance.tcp.stream import Run, Stream, add_run
 from appliance.tcp.timeouts import CLOSED, IDLE
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
+
+_REASONS = {
+    Refusal.DISCARD: "ends before its verb does",
+    Refusal.WAIT: "comes before the server has shown that it reads commands",
+}
 
 
 class Connection:
@@ -37,6 +52,7 @@ class Connection:
             what was not forwarded this time; it is forwarded as far as it makes sense. Sequence
             and acknowledgement numbers are those of the recorded streams, however the streams
             are edited this time.
+        adopted: the connection began unseen, and its ends are to show where they are in it.
 
     Attributes:
         deadline: the time, seconds, at which the connection has been idle too long.
@@ -44,6 +60,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_adopted",
         "_began",
         "_client",
         "_client_scale",
@@ -54,8 +71,10 @@ class Connection:
         "_recorded",
         "_report",
         "_room",
+        "_sack",
         "_server",
         "_server_scale",
+        "_syn",
         "_witness",
         "closing",
         "deadline",
@@ -70,6 +89,7 @@ class Connection:
         report: Report,
         room: Room,
         recorded: bool,
+        adopted: bool = False,
     ) -> None:
         self.flow = flow
         self.closing: Closing | None = None
@@ -80,12 +100,15 @@ class Connection:
         self._witness = Witness(flow, report)
         self._room = room
         self._recorded = recorded
+        self._adopted = adopted
         self._octets = 0
         self._client: Stream | None = None
         self._server: Stream | None = None
-        self._client_scale: int | None = None  # None: without the option, or not seen
-        self._server_scale: int | None = None
+        # None: without the option, or not seen in a capture. What is not seen live may be any.
+        self._client_scale = self._server_scale = WIDEST_SCALE if adopted else None
         self._client_window = 0  # the window field of its SYN
+        self._sack = False  # whether the SYNs of both ends permit SACK
+        self._syn: Segment | None = None  # the last one of other numbers
         self._own = OwnPackets()
 
     @property
@@ -112,6 +135,19 @@ class Connection:
         return embryonic and (
             self._client is None or self._client.offset(_after(segment.sequence)) != 0
         )
+
+    def begun_anew_by(self, segment: Segment) -> Segment | None:
+        """The client's SYN by which another connection has begun between the same ends, since the
+        server has forgotten this one.
+
+        Args:
+            segment: the server's answer to it, if it is one.
+        """
+        syn = self._syn
+        answers = segment.flags & (SYN | ACK | RST | FIN) == SYN | ACK
+        if syn and answers and segment.acknowledgement == _after(syn.sequence):
+            return syn
+        return None
 
     def receive(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Judge a segment of the connection.
@@ -140,13 +176,22 @@ class Connection:
         Returns:
             packets to send, in order.
         """
-        return tuple(self._renewed(own) for own in self._own.due(now))
+        return self._own.due(now)
 
-    def _renewed(self, own: OwnPacket) -> bytes:
-        """An own packet with the latest timestamp of its direction, as one sent only now."""
-        if own.stream.timestamp is None:
-            return own.packet
-        return edit(Segment(own.packet), changes=Changes(timestamp=own.stream.timestamp))
+    def number_before(self, sequence: int, from_client: bool) -> int | None:
+        """The number that the sender of a forwarded segment gave it, None if there is none such.
+
+        Args:
+            sequence: its number as it was forwarded, which an ICMP error quotes.
+            from_client: whether the client sent it.
+        """
+        stream, _ = self._streams(from_client)
+        if stream is None or not stream.uneven or self._recorded:
+            return sequence
+        out = stream.out_offset(sequence)
+        if not stream.acknowledged <= out <= stream.forwarded:
+            return None  # forged, or of long ago (RFC 5927, section 4.1)
+        return stream.sequence(stream.to_in(out))
 
     def take_room(self) -> None:
         """Count the memory that it takes, when it comes from another process."""
@@ -155,10 +200,11 @@ class Connection:
                 stream.take_room()
 
     def let_go(self) -> None:
-        """Give back the memory that it takes, when it is forgotten."""
+        """Give back the memory that its streams take, when they are over."""
         for stream in (self._client, self._server):
             if stream is not None:
                 stream.let_go()
+        self._client = self._server = None
 
     def _streams(self, from_client: bool) -> tuple[Stream | None, Stream | None]:
         return (self._client, self._server) if from_client else (self._server, self._client)
@@ -175,6 +221,8 @@ class Connection:
         """Judge a SYN: its data goes (with the fast-open option), its numbers are noted."""
         if segment.flags & (RST | FIN):
             return self._refuse(segment, from_client, now, "a SYN that is a RST or FIN too")
+        if self._adopted:
+            return self._refuse(segment, from_client, now, "a SYN in the midst of a connection")
         stream, other = self._streams(from_client)
         start = _after(segment.sequence)
         if not from_client:
@@ -186,16 +234,20 @@ class Connection:
         if stream is None:
             begun = self._begin_stream(start, from_client)
             if from_client:
+                self._sack = segment.sack_permitted()
                 self._client_scale = segment.window_scale()
                 self._client_window = segment.window
             else:
+                self._sack &= segment.sack_permitted()
                 self._server_scale = segment.window_scale()
                 if other is not None:
                     # Never scaled in a SYN (RFC 7323, section 2.2).
                     for each, window in ((begun, self._client_window), (other, segment.window)):
                         each.limit = each.out_limit = each.widest = window
         # A SYN of other numbers inside a live connection is for its receiver to challenge
-        # (RFC 5961, section 4); it changes nothing here.
+        # (RFC 5961, section 4), or to take if it knows of no such connection any more.
+        if from_client and stream is not None and stream.offset(start) != 0:
+            self._syn = segment
         if segment.end > segment.payload_at or segment.fast_open():
             return Verdict(True, edit(segment, b"", Changes(fast_open=False)))
         return FORWARD
@@ -232,6 +284,12 @@ class Connection:
     def _transfer(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Judge a segment without SYN and RST."""
         stream, other = self._streams(from_client)
+        if (stream is None or other is None) and self._adopted and segment.flags & ACK:
+            stream, other = self._anchor(segment, from_client)
+            if stream is None:
+                # As a keep-alive, it has its receiver say so (RFC 1122, section 4.2.3.6).
+                before = (segment.sequence - 1) % (1 << 32)
+                return Verdict(True, edit(segment, b"", Changes(sequence=before, flags=ACK)))
         if stream is None or other is None:
             if not self._recorded:
                 return self._refuse(segment, from_client, now, "before the handshake")
@@ -266,6 +324,14 @@ class Connection:
             if released:
                 verdict = Verdict(verdict.forward, verdict.edited, verdict.released + released)
         return verdict
+
+    def _anchor(self, segment: Segment, from_client: bool) -> tuple[Stream | None, Stream | None]:
+        """The streams of a connection that began unseen, as far as their receivers have said where
+        they are: what has come in order, they alone know."""
+        if self._streams(from_client)[1] is None:
+            other = self._begin_stream(segment.acknowledgement, not from_client)
+            other.acknowledged = 0
+        return self._streams(from_client)
 
     def _acknowledge(
         self, segment: Segment, other: Stream, out: int, from_client: bool, unsent: bool
@@ -353,7 +419,7 @@ class Connection:
             verdict = self._forward(segment, stream, runs, changes, now)
             if size and stream.uneven and from_client and not self._recorded and self._server:
                 # What was left out, nobody else will acknowledge again.
-                again = self._say(segment, stream, self._server, self._server.forwarded)
+                again = self._tell(segment, stream, self._server, self._server.forwarded)
                 verdict = Verdict(verdict.forward, verdict.edited, (*verdict.released, again))
             return verdict
         if excess := self._excess(stream, len(fresh), from_client):
@@ -422,8 +488,9 @@ class Connection:
             flags = segment.flags & ~URG  # urgent data is in-band
             if index < len(runs) - 1 or run.own:
                 flags &= ~FIN
-            number = stream.sequence(run.out)
-            packet = edit(segment, run.payload, replace(changes, sequence=number, flags=flags))
+            changes = replace(changes, sequence=stream.sequence(run.out), flags=flags)
+            make = to_receiver if run.own else edit
+            packet = make(segment, run.payload, changes)
             if not run.own or self._undertake(stream, run, packet, now):
                 packets.append(packet)
         if not packets:
@@ -448,33 +515,21 @@ class Connection:
             if self._recorded or acknowledged <= stream.told:
                 return ()
             stream.told = acknowledged
-            return (self._say(segment, stream, other, other.forwarded),)
+            return (self._tell(segment, stream, other, other.forwarded),)
         stream.told = max(stream.told, acknowledged)
         run = Run(other.sent, answers, own=True)
         other.append(b"", answers, own=True)
         said = (
-            (part, self._say(segment, stream, other, part.out, part.payload))
+            (part, self._tell(segment, stream, other, part.out, part.payload))
             for part in run.parts()
         )
         return tuple(packet for part, packet in said if self._undertake(other, part, packet, now))
 
-    def _say(
+    def _tell(
         self, segment: Segment, stream: Stream, other: Stream, out: int, payload: bytes = b""
     ) -> bytes:
-        """A packet to the sender of a segment, as from the other end."""
-        told = max(stream.told, stream.arrived)
-        edge = stream.out_limit + stream.received - stream.sent
-        if stream.limit is not None:
-            stream.limit = max(stream.limit, edge)
-        return compose(
-            segment,
-            turned=True,
-            sequence=other.sequence(out),
-            acknowledgement=stream.sequence(told),
-            flags=PSH | ACK if payload else ACK,
-            window=min(max(0, edge - told) >> self._scale(stream is not self._client), 0xFFFF),
-            payload=payload,
-        )
+        """A packet to the client, which sent a segment, as from the server."""
+        return to_sender(segment, stream, other, out, self._scale(from_client=False), payload)
 
     def _act_upon(
         self, refusal: Refusal, segment: Segment, stream: Stream, from_client: bool, now: float
@@ -482,27 +537,18 @@ class Connection:
         """Do what inspection says to a segment that is not to be forwarded."""
         self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
         match refusal:
-            case Refusal.DISCARD:
+            case Refusal.DISCARD | Refusal.WAIT:
                 stream.discarding = True
-                return self._refuse(segment, from_client, now, "ends before its verb does")
+                return self._refuse(segment, from_client, now, _REASONS[refusal])
             case Refusal.DROP:
                 self._witness.tell(now, Kind.CONNECTION_DROPPED, from_client, stream.received)
                 self.close(Closing.DROPPED, now)
                 return DROP
             case Refusal.RESET:
                 self._witness.tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
+                told = resets(segment, stream, self._streams(from_client)[1])
                 self.close(Closing.DROPPED, now)
-                return Verdict(False, None, self._resets(segment, stream, from_client))
-
-    def _resets(self, segment: Segment, stream: Stream, from_client: bool) -> tuple[bytes, ...]:
-        """A RST to each end, with the number that it expects (RFC 5961, section 3)."""
-        _, other = self._streams(from_client)
-        arrived = other.sequence(other.arrived) if other else 0
-        onward = compose(segment, False, stream.sequence(stream.sent), arrived, RST | ACK)
-        if other is None:
-            return (onward,)
-        told = stream.sequence(stream.received)
-        return (onward, compose(segment, True, other.sequence(other.forwarded), told, RST | ACK))
+                return Verdict(False, None, told)
 
     def _hold(
         self,
@@ -518,7 +564,16 @@ class Connection:
         packet = edit(segment, payload, changes or Changes())
         if not stream.hold(Segment(packet)):
             return self._refuse(segment, from_client, now, "too much is out of order")
-        return DROP
+        other = self._streams(from_client)[1]
+        if self._recorded or other is None:
+            return DROP
+        # The receiver does not see it, so nobody else tells the sender that bytes before it are
+        # lost, and it would wait for its timer (RFC 5681, section 3.2; RFC 2018, section 4).
+        ranges = stream.held_ranges(stream.offset(segment.sequence)) if self._sack else ()
+        scale = self._scale(not from_client)
+        return Verdict(
+            False, None, (to_sender(segment, stream, other, other.forwarded, scale, b"", ranges),)
+        )
 
     def _release(
         self, filler: Segment, stream: Stream, from_client: bool, now: float
@@ -570,7 +625,9 @@ class Connection:
         if self.closing is not None:
             return
         self.closing = closing
-        self.deadline = now + CLOSED
+        # What may go on at its ends must not be taken for a connection that began unseen.
+        dropped = closing is Closing.DROPPED
+        self.deadline = now + (IDLE[Phase.ESTABLISHED] if dropped else CLOSED)
         self._own.clear()
         self._report(
             ConnectionClosed(
@@ -583,6 +640,8 @@ class Connection:
                 self.phase,
             )
         )
+        if self.gone:
+            self.let_go()
 
     def _refuse(self, segment: Segment, from_client: bool, now: float, why: str) -> Verdict:
         stream, _ = self._streams(from_client)

@@ -387,6 +387,22 @@ class Stream:
                 fresh = fresh[: low - base] + ours + fresh[high - base :]
         return Overlap(runs, fresh, min(differs, default=None))
 
+    def held_ranges(self, newest: int) -> tuple[tuple[int, int], ...]:
+        """Where held bytes begin and end, the sender's offsets, at most three ranges.
+
+        Args:
+            newest: where the segment begins that was held last; its range is the first.
+        """
+        ranges: list[tuple[int, int]] = []
+        for held in self.held:
+            end = held.start + held.segment.end - held.segment.payload_at
+            if ranges and held.start <= ranges[-1][1]:
+                ranges[-1] = (ranges[-1][0], max(end, ranges[-1][1]))
+            elif held.start < end:
+                ranges.append((held.start, end))
+        ranges.sort(key=lambda each: not each[0] <= newest < each[1])
+        return tuple(ranges[:3])
+
     def hold(self, segment: Segment) -> bool:
         """Keep a segment until the bytes before it have come.
 

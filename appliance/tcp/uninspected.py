@@ -52,6 +52,14 @@ class Uninspected:
         """Whether a SYN begins another connection between the same ends."""
         return self.closing is not None
 
+    def number_before(self, sequence: int, from_client: bool) -> int | None:
+        """A sequence number, which is the sender's own."""
+        return sequence
+
+    def begun_anew_by(self, segment: Segment) -> Segment | None:
+        """None: numbers do not matter."""
+        return None
+
     def receive(self, segment: Segment, from_client: bool, now: float) -> Verdict:
         """Forward a TCP segment and note whether it ends the connection."""
         self._octets += segment.end - segment.payload_at

@@ -62,6 +62,7 @@ blocked: answer-500
 bugs: [split-terminator, data-before-reply]
 smuggling: reset
 allow-tls: true
+fail-open: true
 user: pixguard
 log: /var/log/pixguard.log
 json-log: /var/log/pixguard.json
@@ -78,6 +79,7 @@ state: /run/other
         bugs=(Bug.SPLIT_TERMINATOR, Bug.DATA_BEFORE_REPLY),
         smuggling=Smuggling.RESET,
         allow_tls=True,
+        fail_open=True,
         user="pixguard",
         log=Path("/var/log/pixguard.log"),
         json_log=Path("/var/log/pixguard.json"),
@@ -115,6 +117,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
         ("blocked: hide", 10, "blocked is 'hide'"),
         ("smuggling: maybe", 12, "smuggling is 'maybe'"),
         ("allow-tls: on", 12, "allow-tls is 'on'"),
+        ("fail-open: yes", 12, "fail-open is 'yes'"),
         ("bugs: all", 7, "bugs is 'all'"),
         ("bugs: {a: b}", 7, "bugs is a mapping"),
         ("bugs: [x]", 8, "a bug is 'x'"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from appliance.errors import Place
@@ -58,8 +60,8 @@ def test_a_range_is_removed_as_it_was_entered() -> None:
 @pytest.mark.parametrize("name", ["ftp 21", "h323 h225 1720", "sip udp 5060", "dns maximum-len 9"])
 def test_other_fixups_are_not_implemented(name: str) -> None:
     assert "is not implemented" in warning_of(f"fixup protocol {name}").problem
-    assert read(f"no fixup protocol {name}") == read()
+    assert replace(read(f"no fixup protocol {name}"), kept=()) == read()
 
 
 def test_the_http_fixup_changes_nothing_that_passes() -> None:
-    assert read("fixup protocol http 80") == read()
+    assert replace(read("fixup protocol http 80"), kept=()) == read()

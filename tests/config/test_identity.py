@@ -1,7 +1,8 @@
 import pytest
 
+from appliance.config.load import read_rules
 from appliance.config.model import Version
-from tests.config.reading import error_of, read, warning_of
+from tests.config.reading import error_of, read
 
 
 @pytest.mark.parametrize("number", ["6.3(5)", "6.3", "4.2(3)207", "5.1(2)"])
@@ -9,9 +10,12 @@ def test_pix_version(number: str) -> None:
     assert read(f"PIX Version {number} ").version == Version("PIX", number)
 
 
-def test_asa_version_is_read_and_its_language_is_said_to_be_missing() -> None:
-    assert read("ASA Version 8.3(2) ", warnings=1).version == Version("ASA", "8.3(2)")
-    assert "7.0 and later" in warning_of("PIX Version 7.0(1)").problem
+def test_the_language_after_8_2_is_said_to_be_missing() -> None:
+    reading = read_rules("ASA Version 9.1(2) \nnat-control\n", "f")
+    assert reading.configuration is not None
+    assert reading.configuration.version == Version("ASA", "9.1(2)")
+    assert reading.configuration.language == (8, 2)
+    assert "after 8.2 is not implemented" in reading.findings[0].problem
 
 
 def test_a_file_without_a_version() -> None:

@@ -398,7 +398,7 @@ def test_the_ready_examples_differ_as_they_say() -> None:
     assert read().smtp_ports == mailguard.smtp_ports
 
 
-@pytest.mark.skipif(not FOREIGN, reason="no ../shared here: configurations of others not read")
+@pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
 def test_configurations_of_others_draw_findings_and_nothing_worse() -> None:
     for path in FOREIGN:
         raises_nothing(read_text(path))

@@ -7,6 +7,7 @@ from appliance.errors import Place
 from tests.config.reading import address, error_of, findings_of, read, warning_of
 
 TRAP = "logging trap 6"
+INSIDE = "inside"
 SERVER = address("10.1.1.9")
 
 
@@ -18,7 +19,7 @@ SERVER = address("10.1.1.9")
         (("logging on", "no logging on"), Logging(False, ())),
         (
             ("logging on", "logging trap informational", "logging buffered 7"),
-            Logging(True, (("trap", 6), ("buffered", 7))),
+            Logging(True, (("buffered", 7), ("trap", 6))),
         ),
         (("logging trap 3", "logging trap deb"), Logging(False, (("trap", 7),))),
         (("logging trap 3", "no logging trap"), Logging(False, ())),
@@ -40,7 +41,7 @@ def test_logging(lines: tuple[str, ...], logging: Logging) -> None:
         ("logging trap 8", 14, "not a number from 0 to 7"),
         ("logging trap informationl", 14, "not a severity"),
         ("logging trap e", 14, "ambiguous: emergencies, errors"),
-        ("logging enable", 9, "unknown keyword `enable` after `logging`"),
+        ("logging enable", 1, "`logging enable` exists from 7.0 on only"),
         ("logging on on", 12, "not expected"),
         ("logging host", 14, "incomplete"),
         ("logging host inside", 21, "incomplete"),
@@ -81,21 +82,30 @@ def test_wrong_logging(line: str, column: int, problem: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "hosts"),
     [
-        (("logging host inside 10.1.1.9",), (LogHost(SERVER, 514, False),)),
+        (("logging host inside 10.1.1.9",), (LogHost(SERVER, 514, False, "inside"),)),
         (("logging host 10.1.1.9",), (LogHost(SERVER, 514, False),)),
-        (("logging host inside 10.1.1.9 udp/1514",), (LogHost(SERVER, 1514, False),)),
-        (("logging host inside 10.1.1.9 17/1514",), (LogHost(SERVER, 1514, False),)),
-        (("logging host inside 10.1.1.9 form embl",), (LogHost(SERVER, 514, True),)),
-        (("logging host inside 10.1.1.9 UDP/99 format emblem",), (LogHost(SERVER, 99, True),)),
+        (("logging host inside 10.1.1.9 udp/1514",), (LogHost(SERVER, 1514, False, "inside"),)),
+        (("logging host inside 10.1.1.9 17/1514",), (LogHost(SERVER, 1514, False, "inside"),)),
+        (("logging host inside 10.1.1.9 form embl",), (LogHost(SERVER, 514, True, "inside"),)),
+        (
+            ("logging host inside 10.1.1.9 UDP/99 format emblem",),
+            (LogHost(SERVER, 99, True, "inside"),),
+        ),
         (("name 10.1.1.9 loghost", "logging host loghost"), (LogHost(SERVER, 514, False),)),
-        (("name 10.1.1.9 loghost", "logging host inside loghost"), (LogHost(SERVER, 514, False),)),
+        (
+            ("name 10.1.1.9 loghost", "logging host inside loghost"),
+            (LogHost(SERVER, 514, False, "inside"),),
+        ),
         (
             ("logging host inside 10.1.1.9", "logging host inside 10.1.1.8 format emblem"),
-            (LogHost(SERVER, 514, False), LogHost(address("10.1.1.8"), 514, True)),
+            (
+                LogHost(SERVER, 514, False, "inside"),
+                LogHost(address("10.1.1.8"), 514, True, "inside"),
+            ),
         ),
         (
             ("logging host inside 10.1.1.9", "logging host inside 10.1.1.9 udp/99"),
-            (LogHost(SERVER, 99, False),),
+            (LogHost(SERVER, 99, False, "inside"),),
         ),
         (("logging host inside 10.1.1.9 udp/99", "no logging host inside 10.1.1.9"), ()),
         (("logging host 10.1.1.9", "no logging host 10.1.1.9 udp/514"), ()),

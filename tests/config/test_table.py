@@ -1,26 +1,26 @@
 """The table as a whole: abbreviations, states, forms, secrets."""
 
-from itertools import combinations
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config.command import Command, State
+from appliance.config.command import GLOBAL, Command, State
 from appliance.config.grammar import Cursor
+from appliance.config.language import SEVEN
 from appliance.config.line import Line, Refusal
 from appliance.config.load import read_rules
+from appliance.config.printing import saved
 from appliance.config.table import TABLE
 from tests.config.reading import error_of, findings_of, read
 
-COMMANDS = st.sampled_from(TABLE.commands)
+LANGUAGE = (6, 3)
+COMMANDS = st.sampled_from(TABLE.of(GLOBAL, LANGUAGE))
 
 
 def siblings(command: Command, depth: int) -> set[str]:
     """The keywords among which the one at that depth has to be told."""
     before = command.words.split()[:depth]
-    others = (other.words.split() for other in TABLE.commands)
+    others = (other.words.split() for other in TABLE.of(GLOBAL, LANGUAGE))
     return {o[depth] for o in others if o[:depth] == before}
 
 
@@ -37,18 +37,20 @@ def test_any_unique_prefix_finds_the_command_and_no_other_does(
         meant = meant and (fits == {word} if prefix not in fits else prefix == word)
     cursor = Cursor(Line.split(" ".join(typed)), {})
     if meant:
-        assert TABLE.find(cursor) is command
+        assert TABLE.find(cursor, LANGUAGE) == (command, 0)
         assert cursor.token is None
         return
     try:
-        assert TABLE.find(cursor) is not command
+        assert TABLE.find(cursor, LANGUAGE) != (command, 0)
     except Refusal as refusal:
         assert "ambiguous" in refusal.problem or "incomplete" in refusal.problem
 
 
-def test_no_command_begins_another() -> None:
-    for one, other in combinations((c.words.split() for c in TABLE.commands), 2):
-        assert one[: len(other)] != other[: len(one)]
+def test_no_two_commands_of_a_mode_have_the_same_keywords() -> None:
+    for mode in TABLE.modes:
+        for language in TABLE.languages:
+            words = [command.words for command in TABLE.of(mode, language)]
+            assert len(words) == len(set(words))
 
 
 def test_every_command_says_what_it_does_and_how_far_it_is_done() -> None:
@@ -58,21 +60,40 @@ def test_every_command_says_what_it_does_and_how_far_it_is_done() -> None:
         assert command.usage().removeprefix("[no] ").startswith(command.words)
 
 
-def test_the_users_page_has_every_command_that_is_done() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "rule-file.md").read_text().lower()
-    for command in TABLE.commands:
-        if command.state is State.DONE:
-            assert all(word in page for word in command.words.split()), command.words
+OPENERS = {
+    "global": [],
+    "interface": ["interface Ethernet0"],
+    "class-map": ["class-map mail"],
+    "policy-map": ["policy-map global_policy"],
+    "class": ["policy-map global_policy", "class class-default"],
+    "object-group": ["object-group network servers"],
+}
+"""What opens each mode."""
 
 
-@pytest.mark.parametrize("command", [c for c in TABLE.commands if c.state is not State.DONE])
+def before(command: Command) -> list[str]:
+    """The lines after which a command may stand."""
+    version = ["PIX Version 8.0(4)"] if command.since >= SEVEN else []
+    return [*version, *OPENERS[command.mode.name]]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [c for c in TABLE.commands if c.state is not State.DONE],
+    ids=lambda c: f"{c.mode.name} {c.words}",
+)
 def test_what_is_not_done_takes_anything_and_shows_nothing_of_it(command: Command) -> None:
+    told = {f.problem for f in read_rules("\n".join(before(command)), "f").findings}
     for line in (f"{command.words} Xyzzy (plugh", f"no {command.words} Xyzzy (plugh"):
-        findings = findings_of(line)
+        reading = read_rules("\n".join((*before(command), line)), "f")
+        findings = [f for f in reading.findings if f.problem not in told]
         assert len(findings) <= 1
         assert not any("yzzy" in str(f) or "plugh" in str(f) for f in findings)
         if not line.startswith("no"):
             assert len(findings) == (command.state is State.NOT_IMPLEMENTED)
+            assert (command.words in {note.words for note in reading.notes}) == (
+                command.state is State.NO_EFFECT
+            )
 
 
 @pytest.mark.parametrize(
@@ -99,6 +120,74 @@ def test_what_is_not_done_takes_anything_and_shows_nothing_of_it(command: Comman
 )
 def test_secrets_are_never_shown(line: str) -> None:
     assert not any("yzzy" in str(f) or "yzzy" in f.text for f in findings_of(line))
+    for version in ("6.3(5)", "8.0(4)"):
+        reading = read_rules(f"PIX Version {version}\n{line}", "f", lenient=True)
+        if reading.configuration is not None:
+            assert "yzzy" not in saved(reading.configuration)
+
+
+@pytest.mark.parametrize(
+    ("lines", "printed"),
+    [
+        (["enable password Xyzzy level 7 encrypted"], ["enable password *** level 7 encrypted"]),
+        (["enable passw Xyzzy"], ["enable ***"]),
+        (["passwd Xyzzy encrypted"], ["passwd *** encrypted"]),
+        (["username a pass Xyzzy"], ["username ***"]),
+        (["username a password Xyzzy encrypted"], ["username a password *** encrypted"]),
+        (["snmp-server community Xyzzy"], ["snmp-server community ***"]),
+        (
+            ["snmp-server host inside 10.1.1.9 community Xyzzy"],
+            ["snmp-server host inside 10.1.1.9 community ***"],
+        ),
+        (["snmp-server host inside 10.1.1.9 Xyzzy"], ["snmp-server ***"]),
+        (
+            ["aaa-server radius (inside) host 10.1.1.9 Xyzzy timeout 10"],
+            ["aaa-server radius (inside) host 10.1.1.9 *** timeout 10"],
+        ),
+        (
+            ["isakmp key Xyzzy address 192.0.2.1 netmask 255.255.255.255"],
+            ["isakmp key *** address 192.0.2.1 netmask 255.255.255.255"],
+        ),
+        (["failover lan key Xyzzy"], ["failover lan key ***"]),
+        (["vpngroup users password Xyzzy"], ["vpngroup users password ***"]),
+        (["vpdn username a password Xyzzy"], ["vpdn username a password ***"]),
+        (["ntp authentication-key 1 md5 Xyzzy"], ["ntp authentication-key 1 md5 ***"]),
+        (["crypto map m 1 set session-key inbound ah 300 Xyzzy"], ["crypto ***"]),
+        (
+            ["rip inside default version 2 authentication md5 Xyzzy 1"],
+            ["rip inside default version 2 authentication md5 *** 1"],
+        ),
+        (
+            [
+                "PIX Version 8.0(4)",
+                "tunnel-group t ipsec-attributes",
+                " pre-shared-key Xyzzy",
+                "aaa-server radius protocol radius",
+                "aaa-server radius host 10.1.1.9",
+                " key Xyzzy",
+                "crypto isakmp policy 10",
+                " hash md5",
+            ],
+            [
+                "aaa-server radius protocol radius",
+                "aaa-server radius host 10.1.1.9",
+                " key ***",
+                "crypto isakmp policy 10",
+                " hash md5",
+                "tunnel-group t ipsec-attributes",
+                " pre-shared-key ***",
+            ],
+        ),
+    ],
+)
+def test_secrets_are_printed_masked(lines: list[str], printed: list[str]) -> None:
+    configuration = read_rules("\n".join(lines), "f").configuration
+    assert configuration is not None
+    text = saved(configuration)
+    assert "yzzy" not in text
+    kept = {line for line in text.splitlines() if line in printed}
+    assert kept == set(printed)
+    assert read_rules(text, "f").configuration == configuration
 
 
 def test_the_wrong_word_itself_is_shown_and_the_right_one_proposed() -> None:

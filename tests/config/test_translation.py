@@ -1,10 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.config.model import Static
+from appliance.config.translation import printed
 from appliance.errors import Place
 from tests.config.reading import error_of, network, read, warning_of
+from tests.policy.rules import TWO_INTERFACES, configuration
 
 HOST = Static(
     real_interface="inside",
@@ -16,6 +20,7 @@ HOST = Static(
     mapped_port=0,
     max_connections=0,
     embryonic_limit=0,
+    udp_connections=0,
     norandomseq=False,
     dns=False,
     place=Place("test.conf", 5, 1),
@@ -60,9 +65,13 @@ def test_static(line: str, static: Static) -> None:
 @pytest.mark.parametrize(
     ("options", "column", "problem", "static"),
     [
-        ("100 25", 46, "limits of", replace(HOST, max_connections=100, embryonic_limit=25)),
-        ("7", 46, "limits of", replace(HOST, max_connections=7)),
-        ("0 25", 48, "limits of", replace(HOST, embryonic_limit=25)),
+        ("0 25", 1, "inspected ports alone", replace(HOST, embryonic_limit=25)),
+        (
+            "100 25 norand",
+            1,
+            "inspected ports alone",
+            replace(HOST, max_connections=100, embryonic_limit=25, norandomseq=True),
+        ),
         ("dns 0 0 norand", 46, "`dns`", replace(HOST, dns=True, norandomseq=True)),
     ],
 )
@@ -74,6 +83,94 @@ def test_options_that_are_not_implemented_are_read_and_told(
     warning = warning_of(line)
     assert warning.place == Place("test.conf", 5, column)
     assert problem in warning.problem
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ("", (0, 0, 0)),
+        ("7", (7, 0, 0)),
+        ("65535 0", (65535, 0, 0)),
+        ("tcp 7", (7, 0, 0)),
+        ("tcp 7 0 udp 30", (7, 0, 30)),
+        ("udp 30", (0, 0, 30)),
+        ("udp 30 7 norandomseq", (7, 0, 30)),
+        ("7 udp 30 netmask 255.255.255.255", (7, 0, 30)),
+    ],
+)
+def test_limits(options: str, limits: tuple[int, int, int]) -> None:
+    (static,) = read(f"static (inside,outside) 203.0.113.5 10.1.1.5 {options}").statics
+    found = (static.max_connections, static.embryonic_limit, static.udp_connections)
+    assert found == limits
+
+
+def test_a_limit_on_half_open_connections_to_an_inspected_port_holds_as_it_is() -> None:
+    line = "static (inside,outside) tcp 203.0.113.5 2525 10.1.1.5 smtp 100 25"
+    (static,) = read(line).statics
+    assert (static.max_connections, static.embryonic_limit) == (100, 25)
+    assert "inspected ports alone" in warning_of(line, "no fixup protocol smtp 25").problem
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        # pix2asa's configurations, a PIX 501 of 2003 among them; the port form, fwbuilder's.
+        (
+            "static (inside,outside) 203.0.113.5 10.1.1.5 norand dns",
+            "static (inside,outside) 203.0.113.5 10.1.1.5 dns netmask 255.255.255.255 0 0 "
+            "norandomseq",
+        ),
+        (
+            "static (inside,outside) 203.0.113.0 10.1.1.0",
+            "static (inside,outside) 203.0.113.0 10.1.1.0 netmask 255.255.255.0 0 0 ",
+        ),
+        (
+            "static (inside,outside) tcp interface 80 10.1.1.5 8080",
+            "static (inside,outside) tcp interface www 10.1.1.5 8080 netmask 255.255.255.255 0 0 ",
+        ),
+        (
+            "static 203.0.113.5 10.1.1.5 udp 30 7 5",
+            "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 tcp 7 5 udp 30 ",
+        ),
+    ],
+)
+def test_printed(line: str, text: str) -> None:
+    warnings = len([told for told in (" dns", " 7 5") if told in line])
+    (static,) = read(line, warnings=warnings).statics
+    assert printed(static) == text
+
+
+PORT_NUMBERS = st.integers(1, 65535)
+
+
+@given(
+    protocol=st.sampled_from([None, 6, 17]),
+    ports=st.tuples(PORT_NUMBERS, PORT_NUMBERS),
+    limits=st.tuples(*[st.integers(0, 65535)] * 3),
+    flags=st.tuples(st.booleans(), st.booleans()),
+    interface=st.booleans(),
+)
+def test_what_is_printed_is_read_as_the_same(
+    protocol: int | None,
+    ports: tuple[int, int],
+    limits: tuple[int, int, int],
+    flags: tuple[bool, bool],
+    interface: bool,
+) -> None:
+    most, embryonic, udp = limits
+    static = replace(
+        HOST,
+        protocol=protocol,
+        mapped=None if interface else HOST.mapped,
+        mapped_port=ports[0] if protocol else 0,
+        real_port=ports[1] if protocol else 0,
+        max_connections=most,
+        embryonic_limit=embryonic,
+        udp_connections=udp,
+        norandomseq=flags[0],
+        dns=flags[1],
+    )
+    assert configuration(TWO_INTERFACES, printed(static)).statics == (static,)
 
 
 def test_the_order_of_statics_is_kept() -> None:
@@ -174,4 +271,4 @@ def test_interface_without_an_address_has_none_to_translate_to() -> None:
 )
 def test_what_translates_and_is_not_implemented_is_told(line: str) -> None:
     assert "is not implemented" in warning_of(line).problem
-    assert read(f"no {line}") == read()
+    assert replace(read(f"no {line}"), kept=()) == read()

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from appliance.box import Box
-from appliance.live import messages
+from appliance.live import messages, rate
 from appliance.smtp import dialogue, line
 from appliance.tcp import room, timeouts
 
@@ -29,7 +29,9 @@ def test_numbers_are_those_of_the_program():
         room.FLOWS,
         *(1, 10, 30),
         Box(interfaces=()).queue_length,
+        *(rate.LIMIT.lines, rate.LIMIT.lines),
         messages.MAX_WAITING,
     ]
+    assert rate.LIMIT.seconds == 1
     assert list(timeouts.IDLE.values()) == [30, 3600, 600]
     assert f"{room.RECENT:,} bytes" in PAGE.read_text()

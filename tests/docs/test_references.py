@@ -21,6 +21,7 @@ FOREIGN = {
     "--ctorigdst": "iptables",
     "--now": "systemctl",
     "--queue-bypass": "iptables",
+    "--seed": "python3 -m tests.fuzz",
     "--to": "swaks",
     "--json-lines": "python3 -m json.tool",
 }

@@ -1,36 +1,23 @@
-"""docs/rule-file.md against the command table: each command is in the list of its state."""
+"""docs/commands.md is what the command table makes it."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from appliance.config.command import State
+from appliance.config.command import Command
+from appliance.config.page import commands_page
 from appliance.config.table import TABLE
 from tests.docs.markdown import ROOT
 
-TEXT = (ROOT / "docs" / "rule-file.md").read_text()
+PAGE = ROOT / "docs" / "commands.md"
 
 
-def commands(state: State) -> set[str]:
-    return {command.words for command in TABLE.commands if command.state is state}
+def test_the_page_is_up_to_date() -> None:
+    told = "write it anew: python -m appliance.config.page >docs/commands.md"
+    assert PAGE.read_text() == commands_page(), told
 
 
-@pytest.mark.parametrize(
-    ("state", "beginning"),
-    [(State.NO_EFFECT, "* *Accepted, without effect"), (State.NOT_IMPLEMENTED, "* *Not impl")],
-)
-def test_the_lists_are_complete(state: State, beginning: str) -> None:
-    [item] = [line for line in TEXT.splitlines() if line.startswith(beginning)]
-    sentence = item.partition(". ")[0]
-    assert set(re.findall(r"`([^`]+)`", sentence)) == commands(state)
-
-
-def test_every_command_that_is_done_has_its_row() -> None:
-    rows = re.findall(r"^\| (`.*?) \| ", TEXT, re.MULTILINE)
-    documented = " ".join(rows).replace("\\|", "|").lower()
-    for words in commands(State.DONE):
-        first, _, rest = words.partition(" ")
-        pattern = rf"`(?:[^`]*)\b{first}\b[^`]*{re.escape(rest)}"
-        assert re.search(pattern, documented), words
+@pytest.mark.parametrize("command", TABLE.commands, ids=lambda command: command.words)
+def test_every_command_has_its_row(command: Command) -> None:
+    usage = command.usage().replace("|", "\\|")
+    assert f"| `{usage}` |" in PAGE.read_text()

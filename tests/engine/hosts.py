@@ -134,8 +134,8 @@ class Host:
                 assert self.heard[at:].startswith(text[: len(self.heard) - at])
         if len(self.heard) > before:
             self.hear(self)
-        if seen.payload or seen.flags & FIN:
-            self.emit(ACK, self.next)
+        if seen.payload or seen.flags & FIN or end < self.received:
+            self.emit(ACK, self.next)  # an old number wants an answer (RFC 9293, section 3.10.7.4)
 
 
 class Network:

@@ -260,7 +260,7 @@ def test_no_blocked_verb_reaches_a_server(release, data):
 @settings(max_examples=300, deadline=None)
 @given(rng=st.randoms(use_true_random=True))
 def test_no_packet_makes_the_engine_raise(recorded, rng):
-    firewall = Firewall(inspecting(DEFAULT), lambda event: None, recorded)
+    firewall = Firewall(inspecting(DEFAULT, adopts=recorded), lambda event: None, recorded)
     valid = [
         packet(True, CLIENT_START, 0, SYN, options=b"\x02\x04\x05\xb4\x03\x03\x0e"),
         packet(False, SERVER_START, CLIENT_START + 1, SYN | ACK, options=b"\x03\x03\x07"),
@@ -416,12 +416,12 @@ def test_bytes_before_the_first_are_cut_off():
 @pytest.mark.parametrize("flags", [FIN | ACK, FIN | PSH | ACK])
 def test_held_fin_is_released_at_its_place_and_ends_the_stream(flags):
     wire = command_phase()
-    assert wire.segment(True, 6, b"QUIT\r\n", flags) is DROP
-    assert wire.segment(True, 12, b"VRFY\r\n") is DROP
+    assert not wire.segment(True, 6, b"QUIT\r\n", flags).forward
+    assert not wire.segment(True, 12, b"VRFY\r\n").forward
     wire.segment(True, 0, b"NOOP\r\n")
     assert wire.received(True) == b"NOOP\r\nQUIT\r\n"
     assert wire.seen[-1].flags & FIN
-    assert wire.segment(True, 12, b"VRFY\r\n") is DROP
+    assert not wire.segment(True, 12, b"VRFY\r\n").forward
     assert wire.segment(True, 6, b"QUIT\r\n", flags).forward  # sent again
 
 

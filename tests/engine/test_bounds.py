@@ -141,9 +141,8 @@ def test_a_fault_costs_one_connection(monkeypatch, recorded):
     assert "RuntimeError: a fault" in fault.trace
     assert [event.closing for event in closed(wire)] == [Closing.DROPPED]
     assert wire.give(packet(True, 1, 1, ACK, b"NOOP\r\n", ports=(1001, 25))) is FORWARD
-    assert wire.firewall.flows == 1
-    if not recorded:
-        assert wire.give(packet(True, 1, 1, ACK, b"NOOP\r\n", ports=(1000, 25))) is DROP
+    assert wire.give(packet(True, 1, 1, ACK, b"NOOP\r\n", ports=(1000, 25))) is DROP
+    assert isinstance(wire.events[-1], PacketDenied)
 
 
 def test_a_fault_of_a_timer_costs_one_connection(monkeypatch):
@@ -155,7 +154,19 @@ def test_a_fault_of_a_timer_costs_one_connection(monkeypatch):
 
     monkeypatch.setattr(own.OwnPackets, "due", fail)
     assert wire.firewall.expire(wire.now + 5) == ()
-    assert wire.firewall.flows == 0
+    assert wire.firewall.room.remembered == 0
     (fault,) = (event for event in wire.events if isinstance(event, Fault))
     assert fault.packet == b""
     assert not [e for e in wire.events if isinstance(e, ConnectionBuilt)][1:]
+
+
+def test_established_connections_do_not_count_as_embryonic(monkeypatch):
+    monkeypatch.setattr(flows, "EMBRYONIC", 3)
+    wire = Wire()
+    wire.give(packet(True, 0, 0, SYN, ports=(999, 25)))
+    for port in range(1000, 1010):
+        established(wire, port)
+    assert not closed(wire)
+    for port in range(2000, 2003):
+        wire.give(packet(True, 0, 0, SYN, ports=(port, 25)))
+    assert [event.flow.client.port for event in closed(wire)] == [999]

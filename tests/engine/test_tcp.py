@@ -110,8 +110,8 @@ def test_changed_retransmission_with_new_bytes():
 def test_first_copy_wins_among_held_segments():
     wire = Wire().handshake()
     wire.server(b"220 x\r\n")
-    assert wire.segment(True, 6, b"NOOP y\r\n") is DROP
-    assert wire.segment(True, 6, b"VRFY z\r\n") is DROP
+    assert not wire.segment(True, 6, b"NOOP y\r\n").forward
+    assert not wire.segment(True, 6, b"VRFY z\r\n").forward
     wire.segment(True, 0, b"RSET\r\nEXPN q\r\n")
     assert wire.received(True) == wire.received(True, last_wins=True) == b"RSET\r\nNOOP y\r\n"
     assert Kind.INCONSISTENT_RETRANSMISSION in wire.kinds()
@@ -120,13 +120,38 @@ def test_first_copy_wins_among_held_segments():
 def test_held_segments_follow_the_one_that_fills_the_hole():
     wire = open_mail()
     for start in (22, 14, 30):
-        assert wire.segment(True, start, b"x" * 8) is DROP
+        assert not wire.segment(True, start, b"x" * 8).forward
     assert [s.payload for s in wire.seen if s.from_client] == []
     verdict = wire.segment(True, 6, b"y" * 8)
     assert len(verdict.released) == 3
     assert wire.received(True) == b""  # DATA itself was taken out of what was seen
     sent = [(s.seq - CLIENT_START - 1) % (1 << 32) for s in wire.seen if s.from_client]
     assert sent == [6, 14, 22, 30]
+
+
+@pytest.mark.parametrize("permitted", [True, False])
+def test_who_sends_what_is_held_is_told_what_is_missing(permitted):
+    """Nobody else would: the receiver sees no hole."""
+    wire = Wire().handshake(options=b"\x04\x02\x01\x01" if permitted else b"")
+    wire.server(b"220 x\r\n")
+
+    def told(start: int) -> list[int]:
+        (said,) = wire.segment(True, start, b"x" * 8).released
+        seen = take_apart(said)
+        assert (seen.from_client, seen.flags, seen.payload) == (False, ACK, b"")
+        assert seen.seq == SERVER_START + 1 + 7
+        assert seen.ack == (CLIENT_START + 1) % (1 << 32)
+        edges = struct.unpack(f"!{(len(said) - 44) // 4}I", said[44:]) if permitted else ()
+        return [(edge - CLIENT_START - 1) % (1 << 32) for edge in edges]
+
+    if not permitted:
+        assert told(22) == []
+        return
+    assert told(22) == [22, 30]
+    assert told(30) == [22, 38], "one range"
+    assert told(6) == [6, 14, 22, 38], "the newest first"
+    assert told(54) == [54, 62, 6, 14, 22, 38]
+    assert told(80) == [80, 88, 6, 14, 22, 38], "no more than three"
 
 
 def test_released_segments_are_no_older_than_the_one_that_released_them():
@@ -208,7 +233,7 @@ def test_segment_beyond_the_window_is_dropped():
 def test_window_scale_counts_when_both_ends_have_it():
     wire = Wire().handshake(options=b"\x03\x03\x07")
     wire.server(b"220 x\r\n")
-    assert wire.segment(True, 70000, b"NOOP\r\n") is DROP
+    assert not wire.segment(True, 70000, b"NOOP\r\n").forward
     assert not details(wire, Kind.SEGMENT_DROPPED)  # held
 
 
@@ -364,3 +389,27 @@ def test_connection_that_is_not_inspected_passes_unread():
 def test_cut_off_packets_are_dropped(length):
     wire = Wire().handshake()
     assert wire.give(packet(True, CLIENT_START + 1, 1, ACK, b"V" * 20)[:length]) is DROP
+
+
+def test_a_server_that_forgot_the_connection_takes_a_new_one_from_the_same_port():
+    """Like a host that came up again; conntrack follows it in the same way."""
+    wire = Wire().handshake()
+    wire.server(b"220 mx ready\r\n")
+    start = CLIENT_START + 90_000
+    assert wire.give(packet(True, start, 0, SYN)) is FORWARD
+    assert wire.give(packet(False, 777, start + 9, SYN | ACK)) is DROP
+    assert wire.give(packet(False, 777, start + 1, SYN | ACK)) is FORWARD
+    assert wire.give(packet(True, start + 1, 778, ACK)) is FORWARD
+    wire.give(packet(False, 778, start + 1, PSH | ACK, b"220 mx ready\r\n"))
+    assert wire.seen[-1].payload == b"220 ********\r\n"
+    wire.give(packet(True, start + 1, 778 + 14, PSH | ACK, b"VRFY x\r\n"))
+    assert wire.seen[-1].payload == b"XXXX x\r\n"
+    closed = [event for event in wire.events if isinstance(event, ConnectionClosed)]
+    assert [event.closing for event in closed] == [Closing.TIMEOUT]
+
+
+def test_a_server_that_remembers_the_connection_goes_on_with_it():
+    wire = Wire().handshake()
+    wire.give(packet(True, CLIENT_START + 90_000, 0, SYN))
+    wire.client(b"VRFY x\r\n")
+    assert wire.seen[-1].payload == b"XXXX x\r\n"

@@ -135,6 +135,9 @@ ABSENT = GARBLED + MESSAGES + FRAMES
 
 UNPUBLISHED = {
     "211001": "Cisco's message guide has its text",
+    "201002": "Cisco's message guide has its text",
+    "201003": "likewise",
+    "201004": "likewise",
     "302001": "its wording is from memory of Cisco's manuals of 4.x to 6.1",
     "302002": "likewise",
 }

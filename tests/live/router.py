@@ -21,6 +21,7 @@ from scapy.packet import Raw
 
 from appliance.admission import Opening
 from appliance.box import Box
+from appliance.live import connmark
 from tests.namespaces import Namespace, Network
 
 NETWORKS = {
@@ -52,7 +53,9 @@ class Seen:
 
 
 class Router:
-    """The router and its peers; queued packets are accepted and their marks kept.
+    """The router and its peers; queued packets that are permitted pass, and their marks are kept.
+
+    The others are beyond a limit: they are dropped, and their numbers kept as `refused`.
 
     Args:
         network: where to make the namespaces.
@@ -83,13 +86,18 @@ class Router:
         for scope in ("all", *LINUX.values()):
             self.inner.run("sysctl", "-qw", f"net.ipv4.conf.{scope}.rp_filter=0")
         self.marks: dict[int, int] = {}
+        self.refused: set[int] = set()
         self._queue: NetfilterQueue = self.inner.call(NetfilterQueue)
         self._queue.bind(queue, self._accept)
 
     def _accept(self, packet: Packet) -> None:
-        payload = packet.get_payload()
-        self.marks[int.from_bytes(payload[4:6], "big")] = packet.get_mark()
-        packet.accept()
+        number = int.from_bytes(packet.get_payload()[4:6], "big")
+        if packet.get_mark() & connmark.PERMITTED:
+            self.marks[number] = packet.get_mark()
+            packet.accept()
+        else:
+            self.refused.add(number)
+            packet.drop()
 
     def close(self) -> None:
         """Close the queue and the links."""
@@ -101,8 +109,12 @@ class Router:
         """Forget every connection, and what was decided of it."""
         self.inner.call(_flush_connections)
 
-    def send(self, opening: Opening, number: int) -> None:
-        """Send the first packet of a flow; its IP identification is `number`."""
+    def send(self, opening: Opening, number: int) -> bytes:
+        """Send the first packet of a flow; its IP identification is `number`.
+
+        Returns:
+            the packet, from its IPv4 header on.
+        """
         packet = IP(src=str(opening.source), dst=str(opening.destination), id=number, ttl=TTL)
         match opening.protocol:
             case 6:
@@ -116,6 +128,11 @@ class Router:
                 packet /= Raw(bytes(8))  # such as an empty GRE packet; connection tracking looks
         mac = self._macs[opening.ingress]
         self._links[opening.ingress].sendto(bytes(packet), ("eth0", 0x0800, 0, 0, mac))
+        return bytes(packet)
+
+    def judge(self) -> None:
+        """Give the packets their verdicts that are queued by now."""
+        self._queue.run(block=False)
 
     def collect(self, patience: float = 0.15) -> dict[int, Seen]:
         """What was forwarded, by IP identification, until nothing comes for a while.
@@ -129,7 +146,7 @@ class Router:
         while ready := select.select([*names, queue], [], [], patience)[0]:
             for handle in ready:
                 if handle == queue:
-                    self._queue.run(block=False)
+                    self.judge()
                     continue
                 packet = self._links[names[handle]].recv(65536)
                 number = int.from_bytes(packet[4:6], "big")

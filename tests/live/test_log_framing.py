@@ -34,7 +34,16 @@ def logging(
     disabled: tuple[int, ...] = (),
     severities: tuple[tuple[int, int], ...] = (),
 ) -> Logging:
-    return Logging(on, levels, hosts, facility, timestamp, device_id, disabled, severities)
+    return Logging(
+        on=on,
+        levels=levels,
+        hosts=hosts,
+        facility=facility,
+        timestamp=timestamp,
+        device_id=device_id,
+        disabled=disabled,
+        severities=severities,
+    )
 
 
 # Beginnings of lines that people published: a firewall's datagrams of 2025 (facility by default),

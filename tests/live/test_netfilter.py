@@ -114,11 +114,11 @@ def test_statics_become_translations_both_ways() -> None:
         "-i eth0 -d 198.51.100.0/24 -j NETMAP --to 10.1.2.0/24",
     ]
     assert chain(nat, "PIXGUARD-SNAT") == [
-        "-o eth0 -s 10.1.1.5/32 -m connmark --mark 0x800001/0x80ffff "
+        "-o eth0 -s 10.1.1.5/32 -m connmark --mark 0x800001/0x807fff "
         "-j SNAT --to-source 203.0.113.5",
-        "-o eth0 -p 6 -s 10.1.1.6/32 -m tcp --sport 25 -m connmark --mark 0x800002/0x80ffff "
+        "-o eth0 -p 6 -s 10.1.1.6/32 -m tcp --sport 25 -m connmark --mark 0x800002/0x807fff "
         "-j SNAT --to-source 203.0.113.1:2525",
-        "-o eth0 -s 10.1.2.0/24 -m connmark --mark 0x800003/0x80ffff "
+        "-o eth0 -s 10.1.2.0/24 -m connmark --mark 0x800003/0x807fff "
         "-j NETMAP --to 198.51.100.0/24",
         "-m connmark --mark 0x800000/0x800000 -j ACCEPT",
     ]
@@ -139,6 +139,37 @@ def test_workers_are_dealt_out_evenly() -> None:
     queues = [re.findall(r"--queue-num (\d+)", rule) for rule in chain(table, "PIXGUARD-QUEUE")]
     assert queues == [[], ["100"], ["101"], ["102"], []]
     assert "bypass" not in table.text()
+
+
+def test_a_queue_passes_what_nobody_reads_only_if_so_asked() -> None:
+    static = STATIC.replace("0 0", "5 5")
+    table = compile_rules(
+        configuration(TWO_INTERFACES, static), replace(BOX, workers=2, fail_open=True)
+    ).filter
+    queues = [rule for each in table.chains for rule in each.rules if "NFQUEUE" in rule]
+    assert [rule.split("NFQUEUE ")[1] for rule in queues] == [
+        "--queue-num 2500 --queue-bypass",
+        "--queue-num 2501 --queue-bypass",
+        "--queue-num 2500",  # what is beyond a limit is never let through
+    ]
+
+
+def test_limits_hold_for_each_address_on_the_mapped_side() -> None:
+    statics = (
+        "static (inside,outside) 203.0.113.0 10.1.1.0 netmask 255.255.255.0 tcp 7 3 udp 9",
+        "static (inside,outside) tcp interface smtp 10.1.1.9 smtp netmask 255.255.255.255 4 0",
+        "static (inside,outside) 203.0.114.5 10.1.2.5 netmask 255.255.255.255 0 3",
+    )
+    table = compile_rules(configuration(TWO_INTERFACES, *statics), BOX).filter
+    each = "--connlimit-mask 32 --connlimit-daddr -j PIXGUARD-REFUSED"
+    limits = [rule for rule in chain(table, "PIXGUARD-IN-eth0") if "connlimit" in rule]
+    assert limits == [
+        f"-p 6 -m connmark --mark 0x1/0x7fff -m connlimit --connlimit-above 7 {each}",
+        f"-p 17 -m connmark --mark 0x1/0x7fff -m connlimit --connlimit-above 9 {each}",
+        f"-p 6 -m connmark --mark 0x2/0x7fff -m connlimit --connlimit-above 4 {each}",
+    ]
+    assert not [rule for rule in chain(table, "PIXGUARD-IN-eth1") if "connlimit" in rule]
+    assert chain(table, "PIXGUARD-REFUSED")[-1] == "-j DROP"
 
 
 @pytest.mark.parametrize("name", ["PIXGUARD-ACL-eth0", "PIXGUARD-CONDUITS", "PIXGUARD-IN-eth0"])
@@ -217,7 +248,13 @@ def test_closed_lets_nothing_begin() -> None:
 
 
 def test_the_parts_of_a_mark_do_not_overlap() -> None:
-    parts = [connmark.TRANSLATION, connmark.WORKER, connmark.INSPECTED, connmark.PERMITTED]
+    parts = [
+        connmark.TRANSLATION,
+        connmark.ANSWERED,
+        connmark.WORKER,
+        connmark.INSPECTED,
+        connmark.PERMITTED,
+    ]
     assert sum(parts) == connmark.ALL == 0x00FFFFFF
     assert connmark.of_worker(63) == connmark.WORKER
 

@@ -20,6 +20,7 @@ from appliance.events import (
     PacketDenied,
     Phase,
 )
+from appliance.limits import Limits
 from appliance.smtp.release import RELEASES, Blocked
 from appliance.syslog import Syslog, flag_names
 from tests.wire import Wire
@@ -164,6 +165,37 @@ def test_denied(denial, protocol, flags, line):
     lists = "from-outside" if denial is Denial.ACCESS_LIST else ""
     event = PacketDenied(0, denial, protocol, OUTSIDE, INSIDE, lists, flags)
     assert NEW.message(event) == f"%PIX-{line}"
+
+
+@pytest.mark.parametrize(
+    ("denial", "protocol", "old", "new"),
+    [
+        (
+            Denial.TOO_MANY,
+            6,
+            "3-201002: Too many connections on static 203.0.113.5! 20 100",
+            "3-201002: Too many TCP connections on static 203.0.113.5! 20 100",
+        ),
+        (
+            Denial.TOO_MANY_EMBRYONIC,
+            6,
+            "2-201003: Embryonic limit exceeded 21/20 for 203.0.113.10/40000 (203.0.113.5) "
+            "10.1.1.5/25 on interface outside",
+            "",
+        ),
+        (
+            Denial.TOO_MANY_UDP,
+            17,
+            "3-201004: Too many udp connections on static 203.0.113.5! 100",
+            "",
+        ),
+    ],
+)
+def test_beyond_a_limit(denial, protocol, old, new):
+    limits = Limits("target", 100, 20)
+    event = PacketDenied(0, denial, protocol, OUTSIDE, INSIDE, limits=limits)
+    assert OLD.message(event) == NEW.message(event) == f"%PIX-{old}"
+    assert ASA.message(event) == f"%ASA-{new or old}"
 
 
 def test_every_denial_has_a_message():

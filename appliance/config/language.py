@@ -1,0 +1,43 @@
+"""The languages of rule files: which commands there are depends on the version that wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Language: TypeAlias = tuple[int, int]
+"""The version whose commands a file is written in, (6, 3); compared as such."""
+
+FIRST: Language = (0, 0)
+DEFAULT: Language = (6, 3)
+"""Of a file without a version line."""
+SEVEN: Language = (7, 0)
+"""From here on interfaces, classes and policies are blocks, and `inspect` replaces `fixup`."""
+LATEST: Language = (8, 2)
+"""A later file is read as one of this version, with a warning."""
+
+_VERSION_LINE = re.compile(r"\s*(?:PIX|ASA) +Version +([0-9]{1,4})\.([0-9]{1,4})\b", re.IGNORECASE)
+
+
+def shown(language: Language) -> str:
+    """The version as people write it, "6.3"."""
+    return f"{language[0]}.{language[1]}"
+
+
+def of_number(number: str) -> Language:
+    """The language of a version.
+
+    Args:
+        number: as written, "6.3(5)".
+    """
+    major, minor = re.split(r"[.(]", number)[:2]
+    return min((int(major), int(minor)), LATEST)
+
+
+def of_lines(lines: Iterable[str]) -> Language:
+    """The language of a file: that of its first version line, wherever it stands."""
+    for line in lines:
+        if found := _VERSION_LINE.match(line):
+            return min((int(found[1]), int(found[2])), LATEST)
+    return DEFAULT

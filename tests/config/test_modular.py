@@ -1,0 +1,162 @@
+"""Modular policies of 7.x: which mail they have inspected."""
+
+import pytest
+
+from appliance.box import Box
+from appliance.config.load import read_rules
+from appliance.config.model import Inspection
+from appliance.errors import Severity
+from appliance.live.netfilter import compile_rules
+from tests.config.reading import address
+from tests.config.seven import SEVEN, error, good, reading
+
+SERVER = address("10.1.1.5")
+MAIL = ("policy-map global_policy", " class mail", "  inspect esmtp")
+
+
+def test_the_default_policy_inspects_port_25_everywhere() -> None:
+    configuration = good()
+    assert configuration.smtp_ports == ((25, 25),)
+    assert configuration.inspections == (Inspection("", ((25, 25),)),)
+    assert configuration.inspects(SERVER, 25)
+    assert not configuration.inspects(SERVER, 2525)
+
+
+def test_without_a_policy_map_nothing_is_inspected_and_that_is_said() -> None:
+    found = read_rules(SEVEN, "f")
+    assert found.configuration is not None
+    assert found.configuration.smtp_ports == ()
+    (warning,) = found.findings
+    assert warning.severity is Severity.WARNING
+    assert "mail passes unread" in warning.problem
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("no service-policy global_policy global",),
+        ("policy-map global_policy", " class inspection_default", "  no inspect esmtp"),
+        ("policy-map global_policy", " no class inspection_default"),
+        ("class-map inspection_default", " no match default-inspection-traffic"),
+    ],
+)
+def test_what_is_switched_off_is_not_inspected(lines: tuple[str, ...]) -> None:
+    assert good(*lines).smtp_ports == ()
+
+
+@pytest.mark.parametrize(
+    ("match", "ports"),
+    [
+        ("match port tcp eq 2525", ((25, 25), (2525, 2525))),
+        ("match port tcp range smtp 30", ((25, 25), (25, 30))),
+        ("match port udp eq 2525", ((25, 25),)),
+        ("match any", ((1, 65535), (25, 25))),
+    ],
+)
+def test_ports_of_a_class(match: str, ports: tuple[tuple[int, int], ...]) -> None:
+    assert good("class-map match-all mail", match, *MAIL).smtp_ports == ports
+
+
+def test_class_default_is_all_traffic() -> None:
+    lines = ("policy-map global_policy", "class class-default", "inspect esmtp")
+    assert good(*lines).inspects(SERVER, 4711)
+
+
+def test_an_access_list_of_ports_tells_a_class() -> None:
+    lists = (
+        "access-list mail extended permit tcp any any eq 2525",
+        "access-list mail remark and submission",
+        "access-list mail extended permit tcp any any range 587 588",
+    )
+    found = good(*lists, "class-map mail", "match access-list mail", *MAIL)
+    assert found.smtp_ports == ((25, 25), (587, 588), (2525, 2525))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "access-list mail extended permit tcp any host 203.0.113.5 eq 2525",
+        "access-list mail extended deny tcp any any eq 2525",
+        "access-list mail extended permit tcp any any",
+        "access-list mail extended permit tcp any eq 2525 any",
+        "access-list mail extended permit ip any any",
+    ],
+)
+def test_an_access_list_that_tells_more_is_not_implemented_and_that_is_said(line: str) -> None:
+    found = reading(line, "class-map mail", "match access-list mail", *MAIL)
+    (warning,) = found.findings
+    assert warning.severity is Severity.WARNING
+    assert "passes unread" in warning.remedy
+    assert found.configuration is not None
+    assert found.configuration.smtp_ports == ((25, 25),)
+
+
+def test_a_policy_of_an_interface_holds_for_what_comes_in_or_goes_out_by_it() -> None:
+    configuration = good(
+        "no service-policy global_policy global",
+        "service-policy global_policy interface outside",
+    )
+    assert configuration.smtp_ports == ()
+    assert configuration.inspections == (Inspection("outside", ((25, 25),)),)
+    assert configuration.inspects(SERVER, 25, ("inside", "outside"))
+    assert not configuration.inspects(SERVER, 25, ("inside", "dmz"))
+    assert configuration.inspects(SERVER, 25)
+
+
+def test_other_inspections_are_told_once_each() -> None:
+    found = reading(
+        "policy-map global_policy", "class inspection_default", "inspect ftp", "inspect ftp strict"
+    )
+    (warning,) = found.findings
+    assert warning.problem == "`inspect ftp` is not implemented (nor in line 18)"
+
+
+def test_inspection_maps_are_not_implemented() -> None:
+    found = reading("policy-map global_policy", "class inspection_default", "inspect esmtp mine")
+    assert ["inspection maps" in each.problem for each in found.findings] == [True]
+    named = ("policy-map global_policy", "class inspection_default")
+    assert good(*named, "inspect esmtp _default_esmtp_map").smtp_ports == ((25, 25),)
+    (block,) = reading(
+        "policy-map type inspect esmtp mine", " parameters", "  no mask-banner"
+    ).findings
+    assert block.problem == "`policy-map type` is not implemented"
+
+
+@pytest.mark.parametrize(
+    ("lines", "column", "problem"),
+    [
+        (("class-map class-default",), 11, "class of all traffic"),
+        (("class-map mail", "match any", "match port tcp eq 25"), 1, "one `match` only"),
+        (("class-map mail", "match port tcp range 30 25"), 25, "ends before it starts"),
+        (("class-map mail", "match port tcp eq smpt"), 19, "not a tcp port"),
+        (("class-map mail", "match access-list 102"), 19, "access-list 102 does not exist"),
+        (("class-map mail", "no match any"), 1, "no such match"),
+        (("policy-map p", "class none"), 7, "class-map none does not exist"),
+        (("policy-map p", "inspect esmtp"), 1, "does not stand here"),
+        (("policy-map p", "class class-default", "inspect smtp"), 9, "unknown keyword `smtp`"),
+        (("service-policy none interface outside",), 16, "policy-map none does not exist"),
+        (("policy-map p", "service-policy p global"), 16, "global_policy is in force there"),
+        (("service-policy global_policy interface dmz",), 40, "no interface named `dmz`"),
+        (("service-policy global_policy",), 30, "incomplete command"),
+    ],
+)
+def test_wrong_policies(lines: tuple[str, ...], column: int, problem: str) -> None:
+    found = error(*lines)
+    assert (found.place.line, found.place.column) == (14 + len(lines), column)
+    assert problem in found.problem
+
+
+def test_the_kernel_queues_what_a_policy_of_an_interface_has_inspected() -> None:
+    box = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
+    made = compile_rules(
+        good(
+            "no service-policy global_policy global",
+            "service-policy global_policy interface outside",
+        ),
+        box,
+    )
+    (permit,) = (each for each in made.filter.chains if each.name == "PIXGUARD-PERMIT")
+    assert [rule for rule in permit.rules if "PIXGUARD-WORKER" in rule] == [
+        "-i eth0 -p tcp -m tcp --dport 25:25 -j PIXGUARD-WORKER",
+        "-o eth0 -p tcp -m tcp --dport 25:25 -j PIXGUARD-WORKER",
+    ]

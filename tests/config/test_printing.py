@@ -1,0 +1,173 @@
+"""Printing: what is printed reads back to the same, and looks as a device writes it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.config.load import read_rules, read_text
+from appliance.config.model import Configuration
+from appliance.config.printing import printed, saved
+from tests.config.reading import INTERFACES
+from tests.config.seven import INSPECTION, SEVEN
+from tests.config.test_load import FOREIGN, LINES, ROOT
+
+READY = sorted((ROOT / "rules").glob("*.conf"))
+
+
+def reads_back(configuration: Configuration) -> None:
+    text = saved(configuration)
+    reading = read_rules(text, "printed.conf")
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
+    assert reading.configuration == configuration
+    assert saved(reading.configuration) == text
+
+
+@pytest.mark.parametrize("path", READY, ids=lambda path: path.name)
+def test_the_ready_rule_files_read_back(path: Path) -> None:
+    reading = read_rules(path.read_text(), path.name)
+    assert reading.configuration is not None
+    reads_back(reading.configuration)
+
+
+@given(st.lists(LINES, max_size=12), st.sampled_from(["4.1(4)", "4.4(5)", "5.3(1)", "6.3(5)"]))
+def test_what_is_printed_reads_back_to_the_same(lines: list[str], version: str) -> None:
+    text = f"PIX Version {version}\n{INTERFACES}"
+    for line in lines:
+        longer = f"{text}{line}\n"
+        if "PIX" not in line and read_rules(longer, "f").configuration is not None:
+            text = longer
+    configuration = read_rules(text, "f").configuration
+    assert configuration is not None
+    reads_back(configuration)
+
+
+LINES_OF_SEVEN = st.sampled_from(
+    [
+        *SEVEN.splitlines()[1:],
+        *INSPECTION.splitlines(),
+        "interface Ethernet2.10",
+        "no nameif",
+        "shutdown",
+        "speed 100",
+        "vlan 10",
+        "description to the DMZ",
+        "nameif dmz",
+        "security-level 50",
+        "no security-level",
+        "ip address 10.2.2.2 255.255.255.0 standby 10.2.2.3",
+        "ip address dhcp setroute",
+        "mac-address 0000.0c07.ac01",
+        "class-map mail",
+        "match port tcp range 25 30",
+        "match port tcp eq 2525",
+        "match access-list 101",
+        "match dscp ef",
+        "class mail",
+        "class class-default",
+        "inspect esmtp mine",
+        "inspect ftp",
+        "no inspect esmtp",
+        "set connection conn-max 10",
+        "service-policy global_policy interface outside",
+        "policy-map other",
+        "access-list 101 extended permit tcp any any eq 2525",
+        "access-list 101 standard permit any",
+        "access-list 101 remark of mail",
+        "access-group 101 in interface outside",
+        "access-group 101 out interface inside",
+        "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255",
+        "route outside 0 0 203.0.113.2",
+        "logging enable",
+        "name 10.1.1.5 mail description the mail server",
+        "tunnel-group a type ipsec-l2l",
+        " pre-shared-key secret",
+        "no nat-control",
+        "exit",
+        "no interface Ethernet2.10",
+        "no class-map mail",
+        "no policy-map other",
+    ]
+)
+
+
+@given(st.lists(LINES_OF_SEVEN, max_size=30))
+def test_what_is_printed_of_7_reads_back_to_the_same(lines: list[str]) -> None:
+    text = f"PIX Version 7.2(1)\n{SEVEN}"
+    for line in lines:
+        longer = f"{text}{line}\n"
+        if read_rules(longer, "f").configuration is not None:
+            text = longer
+    configuration = read_rules(text, "f").configuration
+    assert configuration is not None
+    reads_back(configuration)
+
+
+@pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
+def test_what_configurations_of_others_say_reads_back() -> None:
+    for path in FOREIGN:
+        # Lines with errors are left out, so that what remains can be printed.
+        lines = read_text(path).split("\n")
+        for _ in range(10):
+            reading = read_rules("\n".join(lines), str(path), lenient=True)
+            if reading.configuration is not None:
+                reads_back(reading.configuration)
+                break
+            for finding in reading.findings:
+                if finding.severity.value == "error":
+                    lines[finding.place.line - 1] = ""
+        else:
+            pytest.fail(f"{path}: errors again and again")
+
+
+def test_a_default_configuration_of_4_4_is_printed_as_the_device_prints_it() -> None:
+    text = """\
+PIX Version 4.4(5)
+nameif ethernet0 outside security0
+nameif ethernet1 inside security100
+enable password *** encrypted
+passwd *** encrypted
+hostname pixfirewall
+fixup protocol ftp 21
+fixup protocol http 80
+fixup protocol h323 1720
+fixup protocol rsh 514
+fixup protocol smtp 25
+fixup protocol sqlnet 1521
+names
+pager lines 24
+logging on
+no logging timestamp
+no logging console
+no logging monitor
+no logging buffered
+no logging trap
+logging facility 20
+logging queue 512
+interface ethernet0 auto
+interface ethernet1 auto
+mtu outside 1500
+mtu inside 1500
+ip address outside 127.0.0.1 255.255.255.255
+ip address inside 127.0.0.1 255.255.255.255
+no failover
+failover timeout 0:00:00
+arp timeout 14400
+no rip outside passive
+no rip outside default
+timeout xlate 3:00:00 conn 1:00:00 half-closed 0:10:00 udp 0:02:00
+timeout rpc 0:10:00 h323 0:05:00
+timeout uauth 0:05:00 absolute
+aaa-server TACACS+ protocol tacacs+
+aaa-server RADIUS protocol radius
+no snmp-server location
+no snmp-server contact
+snmp-server community ***
+no snmp-server enable traps
+telnet timeout 5
+terminal width 80
+"""
+    configuration = read_rules(text, "default.conf").configuration
+    assert configuration is not None
+    assert printed(configuration) == text.splitlines()
