@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 from appliance.config.load import Reading, read_file
 from appliance.config.printing import saved
 from appliance.errors import Finding, PixguardError, Severity, listing, printable
+from appliance.policy.review import review
 
 
 class Output(Enum):
@@ -38,7 +40,7 @@ def check_files(paths: Iterable[Path], lenient: bool = False, output: Output = O
     status = 0
     for path in paths:
         try:
-            reading = read_file(path, lenient)
+            reading = _reviewed(read_file(path, lenient))
         except PixguardError as error:
             _say_unreadable(path, error, output)
             status = 1
@@ -53,6 +55,23 @@ def check_files(paths: Iterable[Path], lenient: bool = False, output: Output = O
         if reading.configuration is None:
             status = 1
     return status
+
+
+def _reviewed(reading: Reading) -> Reading:
+    """What was read, with what shows only when all of it is looked at together."""
+    if reading.configuration is None:
+        return reading
+    found = [
+        replace(finding, text=reading.shown.get(finding.place.line, ""))
+        for finding in review(reading.configuration)
+    ]
+    findings = sorted((*reading.findings, *found), key=lambda each: each.place.line)
+    usable = all(each.severity is Severity.WARNING for each in found)
+    return replace(
+        reading,
+        configuration=reading.configuration if usable else None,
+        findings=tuple(findings),
+    )
 
 
 def _say_unreadable(path: Path, error: PixguardError, output: Output) -> None:

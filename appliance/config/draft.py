@@ -218,7 +218,9 @@ class Draft:
 
     `kept` has the lines of commands that are not done, and `gaps` what does not happen, by the
     keywords of those that are not implemented. `refused` has what lines with errors may be meant
-    to define: keywords of a command, None where they are unknown, and a name.
+    to define: keywords of a command, None where they are unknown, and a name. `definitions` has
+    the same of lines without errors, and where the name stands first, and `mentions` all words
+    that may refer to one.
     """
 
     language: Language = DEFAULT
@@ -253,6 +255,8 @@ class Draft:
     notes: dict[str, Note] = field(default_factory=dict)
     gaps: dict[str, str] = field(default_factory=dict)
     refused: set[tuple[str | None, str]] = field(default_factory=set)
+    definitions: dict[tuple[str, str], Place] = field(default_factory=dict)
+    mentions: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def usable_names(self) -> dict[str, IPv4Address]:

@@ -11,6 +11,7 @@ from appliance.config.model import (
     DESTINATIONS,
     AccessList,
     Configuration,
+    Definition,
     Interface,
     Kept,
     Logging,
@@ -77,6 +78,11 @@ def freeze(draft: Draft) -> Configuration:
         service_policies=tuple(entry.policy for entry in draft.service_policies.values()),
         inspections=inspections,
         kept=_kept(draft),
+        unmentioned=tuple(
+            Definition(words, name, place)
+            for (words, name), place in draft.definitions.items()
+            if name not in draft.mentions
+        ),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from appliance.config.command import GLOBAL, Command, Mode, State, masked
@@ -50,12 +51,14 @@ class Reading:
         findings: errors and warnings, in the order of the file.
         commands: how many commands it has.
         notes: which of them have no effect here.
+        shown: its lines by their numbers, as much of each as may be shown.
     """
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]
     commands: int
     notes: tuple[Note, ...] = ()
+    shown: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class _Reader:
             deeper = " " * (indent - level.indent - 1)
             kept = deeper + masked(line.text.strip(), level.public)
             self.draft.kept.add(Kept("", kept, level.path, place))
+            self.draft.mentions.update(word.text for word in line.tokens)
             return
         command = None
         undo = line.tokens[0].text.lower() == "no"
@@ -152,6 +156,7 @@ class _Reader:
                 command, cursor, arguments, line.tokens[start].column if undo else 0
             )
             if not undo:
+                self._note_words(command, line, place)
                 self._open(command, subject, indent)
         except Refusal as refusal:
             if command is None and self._is_below_unknown(indent):
@@ -168,6 +173,16 @@ class _Reader:
                     (command.words, words[at].text) for at in command.defines if at < len(words)
                 }
 
+    def _note_words(self, command: Command, line: Line, place: Place) -> None:
+        """Note what a line defines, and what it may refer to."""
+        words = line.tokens[len(command.words.split()) :]
+        for at, word in enumerate(words):
+            if at in command.defines:
+                where = replace(place, column=word.column)
+                self.draft.definitions.setdefault((command.words, word.text), where)
+            else:
+                self.draft.mentions.add(word.text)
+
     def _refuse(
         self, refusal: Refusal, command: Command | None, cursor: Cursor, place: Place
     ) -> Severity:
@@ -175,6 +190,7 @@ class _Reader:
         self.shown[place.line] = _shown(cursor, command)
         where = Place(self.file, place.line, refusal.column)
         if command is None and self.lenient and refusal.column:
+            self.draft.mentions.update(word.text for word in cursor.line.tokens)
             self.draft.warn(where, refusal.problem, "the line is left out, as --lenient says")
             return Severity.WARNING
         self.errors += 1
@@ -269,6 +285,7 @@ def read_rules(text: str, file: str, lenient: bool = False) -> Reading:
         findings,
         reader.commands,
         tuple(reader.draft.notes.values()),
+        reader.shown,
     )
 
 

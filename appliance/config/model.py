@@ -425,12 +425,27 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Definition:
+    """A name that a command defines.
+
+    Args:
+        words: the keywords of the command, "access-list".
+        name: the name.
+        place: where it stands first.
+    """
+
+    words: str
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that a rule file says.
 
     `smtp_ports` are inspected whatever the host and the interface, `mail_hosts` (real addresses,
     from `mailhost`) on port 25, and `inspections` as they say. `nat_control` is whether only what
-    is translated may pass.
+    is translated may pass. `unmentioned` has the names that no other line has a word like.
     """
 
     hostname: str
@@ -453,6 +468,7 @@ class Configuration:
     service_policies: tuple[ServicePolicy, ...] = ()
     inspections: tuple[Inspection, ...] = ()
     kept: tuple[Kept, ...] = ()
+    unmentioned: tuple[Definition, ...] = field(default=(), compare=False)
 
     @property
     def language(self) -> Language:

@@ -82,6 +82,7 @@ COMMANDS = (
         ),
         _undo_name,
         Sequence(Argument("address", ADDRESS), Options(Argument("name", _NAME)), ANYTHING),
+        defines=(1,),
         printed=_print_name,
     ),
 )

@@ -75,3 +75,19 @@ def test_lenient(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "warning: unknown command `frobnicate`" in out
     assert out.endswith("good (2 commands, 1 warning)\n")
+
+
+def test_what_has_no_effect_in_the_whole_is_a_warning_with_its_line(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text(f"{INTERFACES}mtu outside 1500\naccess-list old permit tcp any any\n")
+    assert check_files([path]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"{path}:6:13: warning: nothing uses access-list old\n"
+        "    access-list old permit tcp any any\n"
+        "                ^\n"
+        "    what it says has no effect"
+    )
+    assert check_files([path], output=Output.JSON) == 0
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["severity"], finding["line"], finding["column"]) == ("warning", 6, 13)

@@ -1,0 +1,204 @@
+"""What does nothing is told, with its line and what would be right; what works draws nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from appliance.config.load import read_file, read_rules
+from appliance.errors import Finding, Severity
+from appliance.policy.review import review
+from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
+
+RULES = Path(__file__).parents[2] / "rules"
+STATIC = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0"
+BOUND = "access-group out in interface outside"
+MAIL = "access-list out permit tcp any host 203.0.113.5 eq smtp"
+SEVEN = """\
+ASA Version 7.2(1)
+interface Ethernet0
+ nameif outside
+ security-level 0
+ ip address 203.0.113.1 255.255.255.0
+interface Ethernet1
+ nameif inside
+ security-level 100
+ ip address 10.1.1.1 255.255.255.0
+nat-control
+"""
+
+
+def findings(*lines: str, interfaces: str = TWO_INTERFACES) -> list[Finding]:
+    return list(review(configuration(interfaces, *lines)))
+
+
+def only(*lines: str, interfaces: str = TWO_INTERFACES) -> Finding:
+    (finding,) = findings(*lines, interfaces=interfaces)
+    assert finding.severity is Severity.WARNING
+    return finding
+
+
+def line(number: int, interfaces: str = TWO_INTERFACES) -> int:
+    """The line of the file that one after the interfaces is, counted from 1."""
+    return interfaces.count("\n") + number
+
+
+@pytest.mark.parametrize("path", sorted(RULES.glob("*.conf")), ids=lambda path: path.name)
+def test_the_ready_files_draw_nothing(path: Path) -> None:
+    reading = read_file(path)
+    assert reading.configuration is not None
+    assert (reading.findings, review(reading.configuration)) == ((), ())
+
+
+def test_an_access_list_that_nothing_uses() -> None:
+    finding = only(STATIC, MAIL, BOUND, "access-list old permit tcp any any eq www")
+    assert (finding.place.line, finding.place.column) == (line(4), 13)
+    assert finding.problem == "nothing uses access-list old"
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["nat (inside) 0 access-list vpn", "crypto map m 10 match address vpn", "aaa match vpn x y"],
+)
+def test_an_access_list_may_be_used_by_what_is_not_implemented(use: str) -> None:
+    text = "\n".join((TWO_INTERFACES, STATIC, MAIL, BOUND, f"{use}"))
+    reading = read_rules(f"{text}\naccess-list vpn permit ip any any\n", "test.conf", lenient=True)
+    assert reading.configuration is not None
+    assert review(reading.configuration) == ()
+
+
+def test_an_access_list_that_is_gone_again_is_none() -> None:
+    assert not findings("access-list old permit tcp any any", "no access-list old")
+
+
+def test_a_name_that_stands_for_no_address_used() -> None:
+    assert not findings("name 10.1.1.5 mail", STATIC.replace("10.1.1.5", "mail"), MAIL, BOUND)
+    problems = [each.problem for each in findings("name 10.1.1.5 mail", "name 10.1.1.6 web")]
+    assert problems == ["nothing uses name mail", "nothing uses name web"]
+
+
+def test_maps_of_classes_and_policies_that_nothing_uses() -> None:
+    lines = (
+        "class-map mail\n match port tcp eq smtp",
+        "class-map web\n match port tcp eq www",
+        "policy-map first\n class mail\n  inspect esmtp",
+        "policy-map second\n class mail",
+        "service-policy first global",
+    )
+    problems = [each.problem for each in findings(*lines, interfaces=SEVEN)]
+    assert problems == ["nothing uses class-map web", "nothing uses policy-map second"]
+
+
+def test_a_rule_that_an_earlier_one_makes_redundant() -> None:
+    finding = only(STATIC, "access-list out permit tcp any host 203.0.113.5", MAIL, BOUND)
+    assert finding.place.line == line(3)
+    assert f"line {line(2)} before it does the same" in finding.problem
+    assert "redundant" in finding.remedy
+
+
+def test_a_rule_that_an_earlier_one_contradicts() -> None:
+    finding = only(
+        STATIC,
+        "access-list out permit udp any host 203.0.113.5",
+        "access-list out deny tcp any 203.0.113.0 255.255.255.0 lt 1024",
+        MAIL,
+        BOUND,
+    )
+    assert finding.place.line == line(4)
+    assert f"it contradicts line {line(3)}, by which it is denied" in finding.remedy
+
+
+def test_a_conduit_that_an_earlier_one_takes_all_of() -> None:
+    finding = only(
+        STATIC,
+        "conduit permit tcp host 203.0.113.5 any",
+        "conduit permit tcp host 203.0.113.5 eq smtp any",
+    )
+    assert finding.place.line == line(3)
+
+
+def test_a_static_without_a_permit() -> None:
+    other = "static (inside,outside) 203.0.113.6 10.1.1.6 netmask 255.255.255.255 0 0"
+    finding = only(STATIC, other, MAIL, BOUND)
+    assert finding.place.line == line(2)
+    assert finding.problem == "no rule lets anything that comes in by outside reach 203.0.113.6"
+    assert "access-list out permit tcp any host 203.0.113.6 eq PORT" in finding.remedy
+    assert only(STATIC).remedy.endswith("and `access-group LIST in interface outside`")
+    assert not findings(STATIC, "conduit permit tcp 203.0.113.0 255.255.255.0 eq smtp any")
+
+
+def test_a_permit_that_is_never_reached_permits_nothing() -> None:
+    problems = [
+        each.problem for each in findings(STATIC, "access-list out deny ip any any", MAIL, BOUND)
+    ]
+    assert len(problems) == 2
+    assert problems[0].startswith("no rule lets anything")
+
+
+def test_a_static_of_one_port_needs_a_permit_for_that_port() -> None:
+    static = "static (inside,outside) tcp 203.0.113.5 2525 10.1.1.5 25 netmask 255.255.255.255 0 0"
+    first, second = findings(static, MAIL, BOUND)
+    assert first.problem.startswith("no rule lets anything that comes in")
+    assert second.problem.startswith("nothing translates 203.0.113.5")
+    assert not findings(static, MAIL.replace("smtp", "2525"), BOUND)
+
+
+def test_a_static_that_keeps_its_addresses_needs_no_permit() -> None:
+    assert not findings("static (inside,outside) 10.1.1.0 10.1.1.0 netmask 255.255.255.0 0 0")
+
+
+def test_a_permit_to_what_nothing_translates() -> None:
+    finding = only(STATIC, MAIL, MAIL.replace(".5", ".6"), BOUND)
+    assert finding.place.line == line(3)
+    assert finding.problem == (
+        "nothing translates 203.0.113.6 for what comes in by outside, so what this line permits "
+        "does not pass"
+    )
+    assert "static (INTERFACE,outside) 203.0.113.6 ADDRESS" in finding.remedy
+    conduit = only(
+        STATIC,
+        "conduit permit tcp 203.0.113.0 255.255.255.248 any",
+        "conduit permit tcp host 203.0.113.9 eq smtp any",
+    )
+    assert conduit.place.line == line(3)
+
+
+def test_a_permit_needs_a_translation_only_inwards() -> None:
+    out = ("access-list in permit tcp any any eq www", "access-group in in interface inside")
+    assert not findings(STATIC, MAIL, BOUND, *out)
+    narrow = ("access-list in permit tcp any host 198.51.100.9", out[1])
+    assert not findings(STATIC, MAIL, BOUND, *narrow)
+    dmz = ("access-list d permit tcp any 10.1.1.0 255.255.255.0", "access-group d in interface dmz")
+    finding = only(*dmz, interfaces=THREE_INTERFACES)
+    assert finding.problem.startswith("nothing translates any address of 10.1.1.0/24")
+    # Some of what it permits goes to a less secure interface.
+    wide = ("access-list d permit tcp any any", dmz[1])
+    assert not findings(*wide, interfaces=THREE_INTERFACES)
+
+
+def test_a_static_that_translates_nothing_as_written_is_an_error() -> None:
+    good = configuration(TWO_INTERFACES, STATIC, MAIL, BOUND)
+    static = replace(good.statics[0], mapped=IPv4Network("203.0.113.0/24"))
+    (finding,) = review(replace(good, statics=(static,)))
+    assert (finding.severity, finding.place.line) == (Severity.ERROR, line(1))
+
+
+def test_five_thousand_rules_take_three_seconds_at_most() -> None:
+    lines = [TWO_INTERFACES.rstrip()]
+    for host in range(100):
+        static = f"static (inside,outside) 198.18.0.{host} 10.1.1.{host + 2}"
+        lines.append(f"{static} netmask 255.255.255.255")
+    for number in range(5000):
+        source = f"100.{number % 250}.{number % 13}.0 255.255.255.0"
+        to = f"host 198.18.0.{number % 105} eq {number // 7 + 1}"
+        lines.append(f"access-list out permit {'tcp' if number % 3 else 'udp'} {source} {to}")
+    lines.append(BOUND)
+    long = configuration("\n".join(lines))
+    started = time.process_time()
+    found = review(long)
+    assert time.process_time() - started < 3
+    assert any("nothing translates 198.18.0.104" in each.problem for each in found)
