@@ -204,6 +204,47 @@ def replay(
 
 
 @main.command()
+@click.option("--config", required=True, type=FILE, help="Rule file.")
+@click.option("--box", type=FILE, help="Box file, if it says which release is imitated.")
+@click.option("--pcap", type=FILE, metavar="CAPTURE", help="Trace the first packet of each flow.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a packet.")
+@click.argument("packet", nargs=-1, metavar="[input INTERFACE PACKET]")
+def trace(
+    config: Path, box: Path | None, pcap: Path | None, as_json: bool, packet: tuple[str, ...]
+) -> int:
+    """Say which rule decides about a packet, and why.
+
+    PACKET is `tcp SOURCE PORT DESTINATION PORT` (or udp), `icmp SOURCE TYPE CODE DESTINATION`, or
+    another protocol with its two addresses.
+    """
+    from appliance.trace.command import trace_packets
+
+    return trace_packets(config, box, pcap, packet, as_json)
+
+
+@main.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option(
+    "--packets",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many packets to try at most.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def diff(old: Path, new: Path, packets: int, as_json: bool) -> int:
+    """Say which packets fare differently under two rule files (exit 1 if any do).
+
+    Packets are made from the edges of what both files say, and sent through both policies.
+    """
+    from appliance.diff.command import diff_files
+
+    return diff_files(old, new, packets, as_json)
+
+
+@main.command()
 @click.argument("target", metavar="HOST[:PORT]")
 @click.option(
     "--timeout",

@@ -1,0 +1,1 @@
+"""`pixguard diff`: which packets fare differently under two rule files."""

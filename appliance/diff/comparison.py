@@ -1,0 +1,162 @@
+"""Two configurations, compared by what becomes of packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from appliance.admission import Admission, Opening
+from appliance.config.model import Configuration
+from appliance.config.printing import printed
+from appliance.policy.policy import Decision, Phase, Policy, Step
+
+
+class Change(Enum):
+    """How the fate of a packet changes; of several, the first."""
+
+    PERMITTED = "now permitted"
+    DENIED = "now denied"
+    TRANSLATED = "translated otherwise"
+    INSPECTED = "inspected otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A packet that fares differently.
+
+    Args:
+        packet: the packet.
+        change: how.
+        old: what the old policy says.
+        new: what the new one does.
+    """
+
+    packet: Opening
+    change: Change
+    old: Decision
+    new: Decision
+
+    @property
+    def deciding(self) -> tuple[Step | None, Step | None]:
+        """The steps that part, the old and the new one; None where there is no such step."""
+        match self.change:
+            case Change.PERMITTED:
+                denied = self.old.steps[-1]
+                return denied, _answering(self.new, denied)
+            case Change.DENIED:
+                denied = self.new.steps[-1]
+                return _answering(self.old, denied), denied
+            case Change.TRANSLATED:
+                phase = Phase.TRANSLATION
+            case Change.INSPECTED:
+                phase = Phase.FIXUP
+        return _step(self.old, phase), _step(self.new, phase)
+
+
+def _answering(decision: Decision, denied: Step) -> Step:
+    """The step of a decision that permits what another one's step denied."""
+    same = _step(decision, denied.phase)
+    if same is None and denied.phase in _PERMITS:
+        same = next((each for each in decision.steps if each.phase in _PERMITS), None)
+    return same or decision.steps[-1]
+
+
+_PERMITS = (Phase.ACCESS_LIST, Phase.CONDUIT, Phase.LEVELS)
+
+
+def _step(decision: Decision, phase: Phase) -> Step | None:
+    return next((each for each in decision.steps if each.phase is phase), None)
+
+
+class _Key(NamedTuple):
+    """What the packets of a group have in common."""
+
+    change: Change
+    ends: tuple[str, str]
+    outcome: tuple[str, str]
+    old: Step | None
+    new: Step | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Packets that fare differently for the same reason.
+
+    Args:
+        change: how.
+        ends: the interfaces that they come in and would go out by.
+        old: the step that decides by the old file, None for none.
+        new: likewise, by the new one.
+        differences: the packets.
+    """
+
+    change: Change
+    ends: tuple[str, str]
+    old: Step | None
+    new: Step | None
+    differences: tuple[Difference, ...]
+
+
+def compare(old: Policy, new: Policy, packets: Iterable[Opening]) -> tuple[Group, ...]:
+    """The packets that fare differently under two policies, in groups.
+
+    Args:
+        old: one policy.
+        new: the other one.
+        packets: those to try.
+    """
+    groups: dict[_Key, list[Difference]] = {}
+    for packet in packets:
+        before, after = old.decide(packet), new.decide(packet)
+        change = changed(before.admission, after.admission)
+        if change is None:
+            continue
+        difference = Difference(packet, change, before, after)
+        admission = (after if change is Change.PERMITTED else before).admission
+        ends = (admission.client.interface, admission.server.interface)
+        outcome = (_inspection(before.admission), _inspection(after.admission))
+        key = _Key(change, ends, outcome, *difference.deciding)
+        groups.setdefault(key, []).append(difference)
+    found = (Group(k.change, k.ends, k.old, k.new, tuple(each)) for k, each in groups.items())
+    order = list(Change)
+    return tuple(sorted(found, key=lambda each: order.index(each.change)))
+
+
+def changed(old: Admission, new: Admission) -> Change | None:
+    """How two answers differ; None if a packet fares the same.
+
+    Args:
+        old: the old policy's.
+        new: the new one's.
+    """
+    if old.denial or new.denial:
+        if old.denial and new.denial:
+            return None
+        return Change.PERMITTED if old.denial else Change.DENIED
+    if (old.client, old.server) != (new.client, new.server):
+        return Change.TRANSLATED
+    return Change.INSPECTED if _inspection(old) != _inspection(new) else None
+
+
+def _inspection(admission: Admission) -> str:
+    return admission.inspection.name if admission.inspection else ""
+
+
+def besides(old: Configuration, new: Configuration) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines about the log and timeouts that only one of two configurations has.
+
+    Args:
+        old: one configuration.
+        new: the other one.
+    """
+    words: tuple[str, ...] = ("timeout", "no timeout")
+    if old.logging != new.logging:
+        words += ("logging", "no logging")
+    lines = [
+        [line.rstrip() for line in printed(each) if line.startswith(words)] for each in (old, new)
+    ]
+    gone = tuple(line for line in lines[0] if line not in lines[1])
+    come = tuple(line for line in lines[1] if line not in lines[0])
+    return gone, come

@@ -1,0 +1,1 @@
+"""`pixguard trace`: which rule decides about a packet, and why."""
