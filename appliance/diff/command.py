@@ -96,7 +96,7 @@ def _text(
         yield from (f"{sign} {printable(line)}" for line in lines)
     number = sum(len(group.differences) for group in groups)
     more = "" if tried.whole else ", a sample of more (--packets tries more)"
-    verb = "differ" if number else "differs"
+    verb = "differ" if number > 1 else "differs"
     yield f"{_count(len(tried.packets))} tried{more}; {number or 'none'} {verb}"
 
 
