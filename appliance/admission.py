@@ -30,6 +30,8 @@ class Opening:
         ingress: name (nameif) of the interface it came in by, "" where unknown.
         egress: name of the interface it will leave by, "" where unknown.
         begins: whether it begins a flow; if not, the beginning was not seen.
+        time: when it came, in seconds since 1970; None where that is not to be judged by, and
+            then every time range includes it.
     """
 
     protocol: int
@@ -41,6 +43,7 @@ class Opening:
     ingress: str = ""
     egress: str = ""
     begins: bool = True
+    time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class Firewall:
         begins = _begins(segment)
         opening = _opening(segment, ingress, egress, begins)
         if begins:
-            admission = self._admit(opening)
+            admission = self._admit(replace(opening, time=now))
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
             denial = self._flows.denial(TCP, admission.limits)
@@ -223,7 +223,7 @@ class Firewall:
     def _adopt(self, opening: Opening, segment: Segment, key: Key, now: float) -> Verdict:
         """Take up a connection in the middle: its client is the end whose SYN would be let in and
         inspected, and failing that the one that sent this segment."""
-        admission = self._admit(opening)
+        admission = self._admit(replace(opening, time=now))
         from_client = True
         if admission.inspection is None or segment.flags & SYN:
             reverse = self._admit(
@@ -236,6 +236,7 @@ class Firewall:
                     ingress=opening.egress,
                     egress=opening.ingress,
                     begins=False,
+                    time=now,
                 )
             )
             if reverse.denial is None and (
@@ -315,7 +316,7 @@ class Firewall:
             verdict = known[0].touch(now)
             self._flows.note(key)
             return verdict
-        admission = self._admit(opening)
+        admission = self._admit(replace(opening, time=now))
         if admission.denial is None and protocol == UDP:
             admission = replace(admission, denial=self._flows.denial(UDP, admission.limits))
         if admission.denial is not None:

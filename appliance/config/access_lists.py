@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.command import GLOBAL, Command, Mode, unimplemented
+from appliance.config.command import Command, unimplemented
 from appliance.config.draft import Draft, Entry, Use
 from appliance.config.grammar import (
     ANYTHING,
@@ -19,13 +21,38 @@ from appliance.config.grammar import (
     Sequence,
     Text,
 )
-from appliance.config.kinds import ACCESS_LIST, INTERFACE, Integer
+from appliance.config.kinds import (
+    ACCESS_LIST,
+    ADDRESS,
+    INTERFACE,
+    NETMASK,
+    Integer,
+    InterfacePair,
+    Mismatch,
+    Port,
+    Word,
+)
 from appliance.config.language import SEVEN
-from appliance.config.model import AccessGroup, Configuration, Operator, Ports
-from appliance.config.rules import ACTION, printed_rule, read_rule, rule_form
+from appliance.config.model import (
+    ANY,
+    AccessGroup,
+    Configuration,
+    Operator,
+    Ports,
+    Remark,
+    Rule,
+)
+from appliance.config.rules import (
+    ACTION,
+    PROTOCOL,
+    printed_network,
+    printed_rule,
+    read_network,
+    read_rule,
+    rule_form,
+)
 from appliance.config.translation import conduits_of_mailhosts
-
-OBJECT_GROUP = Mode("object-group", "config-network", GLOBAL)
+from appliance.protocol import ICMP, TCP, UDP
 
 
 def _entry(draft: Draft, arguments: Arguments) -> Entry:
@@ -37,8 +64,14 @@ def _enter_access_list(draft: Draft, arguments: Arguments) -> None:
     if arguments.get("tuning", bool):
         draft.kept.add(arguments.kept())
         return
+    name = arguments.need("list", str)
+    if arguments.get("standard", bool):
+        draft.standard_lists.setdefault(name, {})[_standard(arguments)] = arguments.place
+        help = "what routing and VPNs match by it"
+        draft.note("access-list ... standard", help, arguments.place)
+        return
     entry = _entry(draft, arguments)
-    lines = draft.access_lists.setdefault(arguments.need("list", str), [])
+    lines = draft.access_lists.setdefault(name, [])
     line = arguments.get("line", int)
     if line is None:
         lines.append(entry)
@@ -49,18 +82,40 @@ def _enter_access_list(draft: Draft, arguments: Arguments) -> None:
         draft.warn(arguments.place, "this line is in the list already", "it stays where it is")
 
 
+def _standard(arguments: Arguments) -> str:
+    """What stands after the name of a standard list, as a device prints it."""
+    network = ANY if arguments.get("any", bool) else read_network(arguments)[0]
+    action = "permit" if arguments.need("permit", bool) else "deny"
+    return f"standard {action} {printed_network(network)} "
+
+
+def clear_list(draft: Draft, name: str) -> bool:
+    """Remove an access list; whether there was one."""
+    found = draft.access_lists.pop(name, None), draft.standard_lists.pop(name, None)
+    return found != (None, None)
+
+
 def _undo_access_list(draft: Draft, arguments: Arguments) -> None:
     if arguments.get("tuning", bool):
         return
     name = arguments.need("list", str)
-    lines = draft.access_lists.get(name, [])
+    missing = arguments.refusal("list", "there is no such line", "remove what is defined above")
+    if arguments.get("standard", bool):
+        standard = draft.standard_lists.get(name, {})
+        if standard.pop(_standard(arguments), None) is None:
+            raise missing
+        if not standard:
+            del draft.standard_lists[name]
+        return
     if arguments.get("permit", bool) is None and arguments.get("remark", str) is None:
-        doomed = lines
-    else:
-        doomed = [_entry(draft, arguments)]
-    kept = [entry for entry in lines if entry not in doomed]
+        if not clear_list(draft, name):
+            raise missing
+        return
+    lines = draft.access_lists.get(name, [])
+    doomed = replace(_entry(draft, arguments), inactive=False)
+    kept = [entry for entry in lines if replace(entry, inactive=False) != doomed]
     if len(kept) == len(lines):
-        raise arguments.refusal("list", "there is no such line", "remove what is defined above")
+        raise missing
     if kept:
         draft.access_lists[name] = kept
     else:
@@ -95,7 +150,70 @@ def _undo_access_group(draft: Draft, arguments: Arguments) -> None:
     del draft.access_groups[interface]
 
 
+_LAST_OLD = (5, 0)
+"""The first version that does not know the conduits of 4.0 and 4.1."""
+
+
+def _old_conduit(arguments: Arguments) -> Entry:
+    """A conduit as 4.0 and 4.1 write it: it permits, and names the port before the protocol."""
+    protocol, foreign = arguments.get("protocol", int), arguments.need("foreign", IPv4Address)
+    prefix = arguments.get("netmask", int)
+    if prefix is None:
+        prefix = 32 if int(foreign) else 0
+    ports, icmp_type = _old_ports(arguments, protocol), None
+    if protocol == ICMP and ports:
+        icmp_type, ports = ports.low, None
+    addressed = arguments.need("global", IPv4Address)
+    return Entry(
+        Rule(
+            True,
+            protocol,
+            IPv4Network((foreign, prefix), strict=False),
+            None,
+            IPv4Network((addressed, 32 if int(addressed) else 0)),
+            ports,
+            icmp_type,
+            arguments.place,
+        )
+    )
+
+
+def _old_ports(arguments: Arguments, protocol: int | None) -> Ports | None:
+    """The ports of an old conduit; 0 is all of them."""
+    word = arguments.need("ports", str)
+    if word == "0":
+        return None
+    if protocol == ICMP and word.isdigit() and int(word) <= 255:
+        return Ports(Operator.EQ, int(word), int(word))
+    if protocol not in (TCP, UDP):
+        raise arguments.refusal("ports", "this protocol has no ports", "write 0")
+    kind = Port("tcp" if protocol == TCP else "udp")
+    try:
+        return _port_or_range(kind, word)
+    except Mismatch as mismatch:
+        raise arguments.refusal("ports", str(mismatch), f"expected: {kind.expects}") from None
+
+
+def _port_or_range(kind: Port, word: str) -> Ports:
+    with suppress(Mismatch):
+        port = kind.parse(word, {})
+        return Ports(Operator.EQ, port, port)
+    first, _, last = word.partition("-")
+    low, high = kind.parse(first, {}), kind.parse(last or first, {})
+    if low > high:
+        raise Mismatch("the range ends before it starts")
+    return Ports(Operator.RANGE, low, high)
+
+
 def _conduit(draft: Draft, arguments: Arguments) -> Entry:
+    if arguments.get("global", IPv4Address) is not None:
+        if draft.language >= _LAST_OLD:
+            raise arguments.refusal(
+                "global",
+                "this form of `conduit` is of 4.x",
+                "write `conduit permit PROTOCOL DESTINATION [PORTS] SOURCE`",
+            )
+        return _old_conduit(arguments)
     entry = read_rule(draft, arguments)
     rule = entry.rule
     assert rule is not None  # noqa: S101  a conduit has no remarks
@@ -132,17 +250,29 @@ def _undo_conduit(draft: Draft, arguments: Arguments) -> None:
     draft.conduits = kept
 
 
-def _access_list_form(whole: bool) -> Sequence:
+_STANDARD = Sequence(
+    Keyword("standard", "standard"),
+    ACTION,
+    OneOf(
+        Keyword("any", "any"),
+        Sequence(Keyword("host"), Argument("address", ADDRESS)),
+        Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
+    ),
+)
+
+
+def _access_list_form(whole: bool, seven: bool = False) -> Sequence:
     """The form of `access-list`.
 
     Args:
         whole: whether the list alone may be named, as in `no access-list LIST`.
+        seven: whether it is that of 7.0 and later.
     """
-    rule = Sequence(ACTION, rule_form("source", "destination", logs=True))
+    rule = Sequence(ACTION, rule_form("source", "destination", logs=True, timed=seven))
     line = OneOf(
         Sequence(Keyword("remark"), Text("remark")),
         Keyword("compiled", "tuning"),
-        Sequence(Keyword("standard", "tuning"), ANYTHING),
+        *([_STANDARD] if seven else []),
         Labelled(f"[extended] {rule.usage()}", OneOf(Sequence(Keyword("extended"), rule), rule)),
     )
     numbered = Sequence(Keyword("line"), Argument("line", Integer(1, 2**31 - 1, "LINE")))
@@ -150,6 +280,8 @@ def _access_list_form(whole: bool) -> Sequence:
     return Sequence(
         OneOf(
             Sequence(Keyword("compiled", "tuning")),
+            Sequence(Keyword("commit", "tuning")),
+            Sequence(Keyword("mode", "tuning"), OneOf(Keyword("auto"), Keyword("manual"))),
             Sequence(Keyword("deny-flow-max", "tuning"), ANYTHING),
             Sequence(Keyword("alert-interval", "tuning"), ANYTHING),
             Sequence(*named, Options(line) if whole else line),
@@ -158,6 +290,20 @@ def _access_list_form(whole: bool) -> Sequence:
 
 
 _CONDUIT = Sequence(ACTION, rule_form("destination", "source", logs=False))
+
+_OLD_PORT = Word("PORT[-PORT]", "a port or two", r"[0-9A-Za-z-]{1,40}", "numbers or names")
+_OLD_REST = (
+    Argument("ports", _OLD_PORT),
+    OneOf(
+        Keyword("tcp", "protocol", TCP, also=(str(TCP),)),
+        Keyword("udp", "protocol", UDP, also=(str(UDP),)),
+        Keyword("icmp", "protocol", ICMP, also=(str(ICMP),)),
+        Keyword("ip"),
+        Argument("protocol", PROTOCOL),
+    ),
+    Argument("foreign", ADDRESS),
+    Options(Argument("netmask", NETMASK)),
+)
 
 
 def _group_form(*directions: Piece) -> Sequence:
@@ -173,13 +319,13 @@ def _group_form(*directions: Piece) -> Sequence:
 def _print_lists(configuration: Configuration) -> Iterator[str]:
     extended = "extended " if configuration.language >= SEVEN else ""
     for each in configuration.access_lists:
-        rules = [printed_rule(rule) for rule in each.rules]
-        for number in range(len(rules) + 1):
-            for remark in each.remarks:
-                if remark.before == number:
-                    yield f"access-list {each.name} remark {remark.text}"
-            if number < len(rules):
-                yield f"access-list {each.name} {extended}{rules[number]}"
+        for line in each.lines:
+            if isinstance(line, Remark):
+                yield f"access-list {each.name} remark {line.text}"
+            else:
+                yield f"access-list {each.name} {extended}{printed_rule(line, configuration)}"
+    for name, standard in configuration.standard_lists:
+        yield f"access-list {name} {standard}"
 
 
 def _print_groups(configuration: Configuration) -> Iterator[str]:
@@ -188,18 +334,15 @@ def _print_groups(configuration: Configuration) -> Iterator[str]:
 
 
 def _print_conduits(configuration: Configuration) -> Iterator[str]:
-    for rule in configuration.conduits[conduits_of_mailhosts(configuration) :]:
-        yield f"conduit {printed_rule(rule, destination_first=True)}"
+    for line in configuration.conduits[conduits_of_mailhosts(configuration) :]:
+        yield f"conduit {printed_rule(line, configuration, destination_first=True)}"
 
 
-_MEMBERS = {
-    "network-object": "a host or a network of the group",
-    "port-object": "ports of the group",
-    "protocol-object": "a protocol of the group",
-    "icmp-object": "an ICMP type of the group",
-    "group-object": "a group within the group",
-    "description": "what the group is for",
-}
+_DETAIL = (
+    "What no line permits is denied. Lines count from 1, remarks included; `line` puts one before "
+    "the one of its number. `log` at the end is not implemented, with a warning: the rule counts, "
+    "and what it permits or denies is logged as without it."
+)
 
 COMMANDS = (
     Command(
@@ -210,11 +353,23 @@ COMMANDS = (
         _undo_access_list,
         _access_list_form(whole=True),
         defines=(0,),
+        until=SEVEN,
+        printed=_print_lists,
+        detail=_DETAIL,
+    ),
+    Command(
+        "access-list",
+        "add a line to an access list",
+        _enter_access_list,
+        _access_list_form(whole=False, seven=True),
+        _undo_access_list,
+        _access_list_form(whole=True, seven=True),
+        defines=(0,),
+        since=SEVEN,
         printed=_print_lists,
         detail=(
-            "What no line permits is denied. `log` at the end is not implemented, with a "
-            "warning: the rule counts, and what it permits or denies is logged as without "
-            "it."
+            f"{_DETAIL} A rule that is `inactive` matches nothing, and one with `time-range` "
+            "nothing outside of it. A standard list has no effect."
         ),
     ),
     Command(
@@ -244,14 +399,19 @@ COMMANDS = (
         "conduit",
         "let something in; the destination is written first",
         _enter_conduit,
-        _CONDUIT,
+        OneOf(
+            _CONDUIT,
+            Sequence(Argument("pair", InterfacePair()), Argument("global", ADDRESS), *_OLD_REST),
+            Sequence(Argument("global", ADDRESS), *_OLD_REST),
+        ),
         _undo_conduit,
         until=SEVEN,
         instead="an `access-list` and `access-group`",
         printed=_print_conduits,
         detail=(
             "Not asked for packets that come in by an interface with an access-group. `eq "
-            "0` is every port."
+            "0` is every port. The form without `permit`, with the port before the protocol, is "
+            "that of 4.0 to 4.4."
         ),
     ),
     unimplemented(
@@ -262,14 +422,4 @@ COMMANDS = (
     ),
     unimplemented("established", "let return connections in", "it lets nothing in here"),
     unimplemented("icmp", "ICMP to the firewall itself", "Linux answers as it is set up to"),
-    unimplemented(
-        "object-group",
-        "name a group",
-        "a rule that uses the group is an error",
-        opens=OBJECT_GROUP,
-    ),
-    *(
-        unimplemented(words, help, "see `object-group`", mode=OBJECT_GROUP)
-        for words, help in _MEMBERS.items()
-    ),
 )

@@ -13,15 +13,20 @@ from appliance.config.model import (
     DEFAULT_FACILITY,
     AccessGroup,
     ClassMap,
+    GroupKind,
     Hardware,
     LogHost,
+    Member,
     Name,
+    ObjectGroup,
+    Part,
     PolicyClass,
     PolicyMap,
     Route,
     Rule,
     ServicePolicy,
     Static,
+    TimeRange,
     Version,
 )
 from appliance.errors import Finding, Place, Severity
@@ -148,17 +153,59 @@ class Entry:
     """A line of an access list, or a conduit.
 
     Args:
-        rule: its meaning, None for a remark.
+        rule: what is written out of it, None for a remark.
         remark: its text, if it is a remark.
-        source_interface: the interface whose own address the source is, if written so; the
-            rule has 0.0.0.0/32 there until that address is known.
-        destination_interface: likewise.
+        groups: the object groups that it names, by the part that each is.
+        interfaces: the interfaces whose own address an end is.
+        times: the time range that it names, None for none.
+        inactive: whether it is written and not in force.
     """
 
     rule: Rule | None
     remark: str = ""
-    source_interface: Use | None = None
-    destination_interface: Use | None = None
+    groups: tuple[tuple[Part, Use], ...] = ()
+    interfaces: tuple[tuple[Part, Use], ...] = ()
+    times: Use | None = None
+    inactive: bool = False
+
+
+@dataclass(slots=True)
+class GroupEntry:
+    """`object-group`, and what stands below it.
+
+    Args:
+        kind: what it is of.
+        name: its name.
+        protocol: see `ObjectGroup`.
+        place: where it stands first.
+        description: as written.
+        members: what it contains; a dict for its order and for finding one.
+    """
+
+    kind: GroupKind
+    name: str
+    protocol: str
+    place: Place
+    description: str = ""
+    members: dict[Member, None] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return ObjectGroup(self.kind, self.name, self.protocol).heading
+
+
+@dataclass(slots=True)
+class TimeRangeEntry:
+    """`time-range`, and what stands below it."""
+
+    times: TimeRange
+    place: Place
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.times.heading
 
 
 Claim: TypeAlias = tuple[str, IPv4Network | None, int | None, int]
@@ -236,6 +283,9 @@ class Draft:
     access_lists: dict[str, list[Entry]] = field(default_factory=dict)
     access_groups: dict[str, tuple[AccessGroup, Use, Use]] = field(default_factory=dict)
     conduits: list[Entry] = field(default_factory=list)
+    object_groups: dict[str, GroupEntry] = field(default_factory=dict)
+    standard_lists: dict[str, dict[str, Place]] = field(default_factory=dict)
+    time_ranges: dict[str, TimeRangeEntry] = field(default_factory=dict)
     smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
     mail_hosts: list[IPv4Address] = field(default_factory=list)
     nat_control: bool = False

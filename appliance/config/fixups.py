@@ -53,6 +53,7 @@ def _print_smtp(configuration: Configuration) -> Iterator[str]:
 _OTHERS = (
     "ctiqbe",
     "dns",
+    "domain",
     "esp-ike",
     "ftp",
     "h323",

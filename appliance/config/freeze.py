@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from appliance.config.draft import DeviceId, Draft, Entry, Use
+from appliance.config.expansion import expanded, members
 from appliance.config.language import SEVEN
 from appliance.config.model import (
     DESTINATIONS,
@@ -15,13 +16,28 @@ from appliance.config.model import (
     Interface,
     Kept,
     Logging,
+    ObjectGroup,
+    Part,
     Remark,
     Rule,
+    RuleLine,
+    Service,
     Static,
+    TimeRange,
 )
 from appliance.config.order import position
 from appliance.config.policies import freeze_policies
-from appliance.protocol import UDP
+from appliance.config.translation import printed as printed_static
+from appliance.protocol import TCP, UDP
+
+_MEMBERS = (
+    "network-object",
+    "port-object",
+    "service-object",
+    "protocol-object",
+    "icmp-object",
+    "group-object",
+)
 
 
 def freeze(draft: Draft) -> Configuration:
@@ -49,7 +65,13 @@ def freeze(draft: Draft) -> Configuration:
     for group, list_use, interface_use in draft.access_groups.values():
         _check_interface(draft, interface_use)
         name = group.access_list
-        if name not in draft.access_lists and not draft.is_excused("access-list", name):
+        if name in draft.standard_lists:
+            draft.refuse(
+                list_use.place,
+                f"access-list {name} is a standard list, which says nothing of a packet's source",
+                "bind an extended one",
+            )
+        elif name not in draft.access_lists and not draft.is_excused("access-list", name):
             draft.refuse(
                 list_use.place,
                 f"access-list {name} does not exist",
@@ -63,10 +85,12 @@ def freeze(draft: Draft) -> Configuration:
         interfaces=interfaces,
         statics=_statics(draft),
         access_lists=tuple(
-            _access_list(draft, name, entries) for name, entries in draft.access_lists.items()
+            AccessList(name, _lines(draft, entries)) for name, entries in draft.access_lists.items()
         ),
         access_groups=tuple(group for group, _, _ in draft.access_groups.values()),
-        conduits=_rules(draft, draft.conduits),
+        conduits=tuple(
+            line for line in _lines(draft, draft.conduits) if isinstance(line, RuleLine)
+        ),
         smtp_ports=tuple(sorted(draft.smtp_ports)),
         mail_hosts=tuple(draft.mail_hosts),
         routes=tuple(route for route, _ in draft.routes),
@@ -83,6 +107,14 @@ def freeze(draft: Draft) -> Configuration:
             for (words, name), place in draft.definitions.items()
             if name not in draft.mentions
         ),
+        object_groups=tuple(
+            ObjectGroup(each.kind, each.name, each.protocol, tuple(each.members), each.description)
+            for each in draft.object_groups.values()
+        ),
+        standard_lists=tuple(
+            (name, line) for name, lines in draft.standard_lists.items() for line in lines
+        ),
+        time_ranges=tuple(entry.times for entry in draft.time_ranges.values()),
     )
 
 
@@ -177,11 +209,25 @@ def _interfaces(draft: Draft) -> tuple[Interface, ...]:
     )
 
 
-def _own_network(draft: Draft, use: Use) -> IPv4Network | None:
-    """The address of an interface as a network of one host; None, with a finding, for none."""
+def _own_network(draft: Draft, use: Use, acquired: str = "") -> IPv4Network | None:
+    """The address of an interface as a network of one host; None, with a finding, for none.
+
+    Args:
+        draft: all that the file's commands have said.
+        use: where the interface is named.
+        acquired: what happens where it gets its address by other means, which is a warning then;
+            "" where that is an error.
+    """
     if not _check_interface(draft, use):
         return None
     entry = draft.addresses.get(use.name)
+    if acquired and entry is not None and entry.address is None:
+        draft.warn(
+            use.place,
+            f"the address of interface `{use.name}` is not in the file (`{entry.acquires}`)",
+            acquired,
+        )
+        return None
     if entry is None or entry.address is None:
         if not draft.is_excused("ip address", use.name):
             draft.refuse(
@@ -193,36 +239,100 @@ def _own_network(draft: Draft, use: Use) -> IPv4Network | None:
     return IPv4Network(entry.address.ip)
 
 
-def _access_list(draft: Draft, name: str, entries: list[Entry]) -> AccessList:
-    rules, remarks = _rules(draft, entries), []
-    places = {rule.place: number for number, rule in enumerate(rules)}
-    before = 0
+def _lines(draft: Draft, entries: list[Entry]) -> tuple[RuleLine | Remark, ...]:
+    """The lines of a list, each rule once: a second one like it could match nothing."""
+    kept: list[Entry] = []
+    known: dict[Entry, int] = {}
     for entry in entries:
-        if entry.rule is None:
-            remarks.append(Remark(before, entry.remark))
-        elif entry.rule.place in places:
-            before = places[entry.rule.place] + 1
-    return AccessList(name, rules, tuple(remarks))
-
-
-def _rules(draft: Draft, entries: list[Entry]) -> tuple[Rule, ...]:
-    """The rules of a list, each once: a second one like it could match nothing."""
-    rules: dict[Rule, Rule] = {}
-    for entry in entries:
-        rule = entry.rule
-        if rule is None:
+        number = known.setdefault(replace(entry, inactive=False), len(kept))
+        if entry.rule is None or number == len(kept):
+            kept.append(entry)
             continue
-        if entry.source_interface:
-            rule = replace(rule, source=_own_network(draft, entry.source_interface) or rule.source)
-        if entry.destination_interface:
-            own = _own_network(draft, entry.destination_interface)
-            rule = replace(rule, destination=own or rule.destination)
-        first = rules.setdefault(rule, rule)
-        if first is not rule:
+        first = kept[number]
+        if first.inactive != entry.inactive:
+            # As on the device, this puts the first one out of force, or back in.
+            kept[number] = replace(first, inactive=entry.inactive)
+        elif first.rule:
             draft.warn(
-                rule.place, f"the same as line {first.place.line}", "the second one changes nothing"
+                entry.rule.place,
+                f"the same as line {first.rule.place.line}",
+                "the second one changes nothing",
             )
-    return tuple(rules)
+    return tuple(
+        _line(draft, entry, entry.rule) if entry.rule else Remark(entry.remark) for entry in kept
+    )
+
+
+def _line(draft: Draft, entry: Entry, rule: Rule) -> RuleLine:
+    rule = replace(rule, times=_times(draft, entry.times))
+    groups = {part: _members(draft, use) for part, use in entry.groups}
+    _check_protocols(draft, entry, rule, groups.get(Part.PROTOCOL))
+    for part, use in entry.interfaces:
+        own = _own_network(draft, use, acquired="the line matches nothing")
+        groups[part] = (own,) if own else ()
+    matches = not entry.inactive and all(groups.values())
+    return RuleLine(
+        rule,
+        expanded(rule, groups) if matches else (),
+        tuple((part, use.name) for part, use in entry.groups),
+        tuple((part, use.name) for part, use in entry.interfaces),
+        entry.inactive,
+    )
+
+
+def _times(draft: Draft, use: Use | None) -> TimeRange | None:
+    if use is None:
+        return None
+    entry = draft.time_ranges.get(use.name)
+    if entry is None:
+        if not draft.is_excused("time-range", use.name):
+            draft.refuse(
+                use.place,
+                f"time-range {use.name} does not exist",
+                f"define it: `time-range {use.name}`",
+            )
+        return None
+    times = entry.times
+    excused = draft.is_any_refused("absolute") or draft.is_any_refused("periodic")
+    if not (times.start or times.end or times.periods or excused):
+        draft.refuse(
+            use.place, f"time-range {use.name} says no time", "write `absolute` or `periodic` in it"
+        )
+    return times
+
+
+def _members(draft: Draft, use: Use) -> tuple[IPv4Network | Service, ...]:
+    found = members(draft.object_groups, use.name)
+    if not found and not any(draft.is_any_refused(words) for words in _MEMBERS):
+        draft.refuse(use.place, f"object-group ({use.name}) is empty", "write what it contains")
+    return found
+
+
+def _check_protocols(
+    draft: Draft,
+    entry: Entry,
+    rule: Rule,
+    protocols: tuple[IPv4Network | Service, ...] | None,
+) -> None:
+    """Make sure that what is compared with ports has such ports."""
+    of_protocols = [each for each in protocols or () if isinstance(each, Service)]
+    numbers = {each.protocol for each in of_protocols} or {rule.protocol}
+    names = {{TCP: "tcp", UDP: "udp"}.get(number or 0, "") for number in numbers}
+    uses = dict(entry.groups)
+    for part, written in (
+        (Part.SOURCE_PORTS, rule.source_ports),
+        (Part.DESTINATION_PORTS, rule.destination_ports),
+    ):
+        use = uses.get(part)
+        if use is None and (written is None or protocols is None):
+            continue
+        allowed = draft.object_groups[use.name].protocol.split("-") if use else ("tcp", "udp")
+        if not names.issubset(allowed):
+            draft.refuse(
+                use.place if use else rule.place,
+                f"the rule's ports are of {' and '.join(allowed)}, and its protocols are others",
+                "write a rule for protocols that have such ports, and another one for the rest",
+            )
 
 
 def _logging(draft: Draft) -> Logging:
@@ -286,7 +396,11 @@ def _statics(draft: Draft) -> tuple[Static, ...]:
             )
             continue
         if static.mapped is None:
-            _own_network(draft, entry.mapped_use)
+            own = _own_network(draft, entry.mapped_use, acquired="nothing is translated by it")
+            if own is None:
+                text = printed_static(static, draft.language).rstrip()
+                draft.kept.add(Kept("static", text, (), static.place))
+                continue
         if static.embryonic_limit and not _is_read_whole(draft, static):
             draft.warn(
                 static.place,

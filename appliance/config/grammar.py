@@ -7,11 +7,12 @@ device. The same tree is printed as the usage of a command.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
 
+from appliance.config.draft import GroupEntry
 from appliance.config.kinds import Kind, Mismatch, Names, matching
 from appliance.config.line import Line, Refusal, Token, alternatives, quoted
 from appliance.config.model import Kept
@@ -84,6 +85,7 @@ class Cursor:
     Args:
         line: the line.
         names: names that may stand for addresses.
+        groups: the object groups that are known.
         position: index of the next word.
         skipped: what else the next word could have been.
         complaint: why it is none of that, "" if there is no more to say.
@@ -91,6 +93,7 @@ class Cursor:
 
     line: Line
     names: Names
+    groups: Mapping[str, GroupEntry] = field(default_factory=dict)
     position: int = 0
     skipped: tuple[str, ...] = ()
     complaint: str = ""

@@ -163,7 +163,7 @@ class Port:
     """A port: its number, or its name in the protocol.
 
     Args:
-        protocol: "tcp" or "udp".
+        protocol: "tcp", "udp", or "tcp-udp" for a port of both.
     """
 
     protocol: str

@@ -18,6 +18,9 @@ LATEST: Language = (8, 2)
 """A later file is read as one of this version, with a warning."""
 
 _VERSION_LINE = re.compile(r"\s*(?:PIX|ASA) +Version +([0-9]{1,4})\.([0-9]{1,4})\b", re.IGNORECASE)
+_ONLY_SEVEN = re.compile(
+    r"\s*(security-level|inspect|class-map|policy-map|clear +conf[a-z]*) ", re.IGNORECASE
+)
 
 
 def shown(language: Language) -> str:
@@ -36,8 +39,24 @@ def of_number(number: str) -> Language:
 
 
 def of_lines(lines: Iterable[str]) -> Language:
-    """The language of a file: that of its first version line, wherever it stands."""
+    """The language of a file: that of its first version line, wherever it stands.
+
+    One without is of 6.3, or of 8.2 where it has a command that only 7.0 and later know.
+    """
+    assumed = DEFAULT
     for line in lines:
         if found := _VERSION_LINE.match(line):
             return min((int(found[1]), int(found[2])), LATEST)
-    return DEFAULT
+        if assumed is DEFAULT and tells_seven(line):
+            assumed = LATEST
+    return assumed
+
+
+def has_version(lines: Iterable[str]) -> bool:
+    """Whether a file has a version line."""
+    return any(_VERSION_LINE.match(line) for line in lines)
+
+
+def tells_seven(line: str) -> bool:
+    """Whether a line has a command that tells a file of 7.0 or later."""
+    return _ONLY_SEVEN.match(line) is not None

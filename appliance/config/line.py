@@ -16,10 +16,15 @@ class Refusal(Exception):
         column: where in the line, from 1.
         problem: what is wrong, one sentence without a final stop.
         remedy: what would be right.
+        missing: what is not defined, as keywords of the command that would define it and a name;
+            None for other errors.
     """
 
-    def __init__(self, column: int, problem: str, remedy: str) -> None:
+    def __init__(
+        self, column: int, problem: str, remedy: str, missing: tuple[str, str] | None = None
+    ) -> None:
         super().__init__(problem)
+        self.missing = missing
         self.column = column
         self.problem = problem
         self.remedy = remedy

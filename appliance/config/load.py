@@ -12,9 +12,9 @@ from appliance.config.command import GLOBAL, Command, Mode, State, masked
 from appliance.config.draft import Draft, Note, Subject
 from appliance.config.freeze import freeze
 from appliance.config.grammar import Arguments, Cursor, finish
-from appliance.config.language import SEVEN, of_lines
+from appliance.config.language import SEVEN, has_version, of_lines, tells_seven
 from appliance.config.line import Line, Refusal
-from appliance.config.model import Configuration, Kept
+from appliance.config.model import Configuration, Kept, Version
 from appliance.config.table import TABLE
 from appliance.errors import (
     Finding,
@@ -34,6 +34,9 @@ MAX_LINE = 1000
 
 MAX_ERRORS = 1000
 """Lines with an error after which a file is not read further: it is something else."""
+
+ASSUMED = Version("ASA", "8.4(1)")
+"""The version of a file that says none and has commands of 7.0 or later."""
 
 TERMINAL_WIDTH = 80
 """Where a device wraps what it prints, in the middle of a word if need be."""
@@ -92,6 +95,7 @@ class _Reader:
         self.file = file
         self.lenient = lenient
         self.draft = Draft(language=of_lines(lines))
+        self.versionless = not has_version(lines)
         self.commands = 0
         self.errors = 0
         self.shown: dict[int, str] = {}
@@ -122,6 +126,8 @@ class _Reader:
 
     def _command(self, text: str, place: Place) -> None:
         line = Line.split(text[:MAX_LINE])
+        if self.versionless and self.draft.version is None and tells_seven(text):
+            self._assume_version(place)
         indent = place.column - 1
         level = self.levels[-1]
         if level.mode.free and indent > level.indent and not self._is_done(line):
@@ -132,7 +138,7 @@ class _Reader:
             return
         command = None
         undo = line.tokens[0].text.lower() == "no"
-        cursor = Cursor(line, self.draft.usable_names())
+        cursor = Cursor(line, self.draft.usable_names(), self.draft.object_groups)
         self.shown[place.line] = text
         try:
             if len(text) > MAX_LINE:
@@ -183,12 +189,25 @@ class _Reader:
             else:
                 self.draft.mentions.add(word.text)
 
+    def _assume_version(self, place: Place) -> None:
+        """Take a file without a version line that has this line for one of a later release."""
+        self.draft.version = ASSUMED
+        self.shown[place.line] = ""
+        self.draft.warn(
+            place,
+            f"the file has no version line, and this line is of 7.0 or later: "
+            f"it is read as one of `{ASSUMED.product} Version {ASSUMED.number}`",
+            "write the version line that is meant as the first one",
+        )
+
     def _refuse(
         self, refusal: Refusal, command: Command | None, cursor: Cursor, place: Place
     ) -> Severity:
         """Tell what is wrong with a line, as an error or, with lenience, a warning."""
         self.shown[place.line] = _shown(cursor, command)
         where = Place(self.file, place.line, refusal.column)
+        if refusal.missing and self.draft.is_excused(*refusal.missing):
+            return Severity.ERROR
         if command is None and self.lenient and refusal.column:
             self.draft.mentions.update(word.text for word in cursor.line.tokens)
             self.draft.warn(where, refusal.problem, "the line is left out, as --lenient says")

@@ -200,7 +200,6 @@ _BLOCKS: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "smtps": ("mail through a VPN", _TUNNEL, ()),
     "tcp-map": ("checks of TCP options", "options are as inspection leaves them", None),
     "threat-detection": ("statistics of attacks", "no host is shunned by it", None),
-    "time-range": ("times of day", "a rule that uses it is an error", None),
     "track": ("a route that goes with a watched host", "the route stays", None),
     "tunnel-group": (
         "VPN peers",

@@ -6,10 +6,12 @@ kind are equal when they say the same, wherever they stand.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
+from typing import TypeAlias
 
 from appliance.config.language import DEFAULT, Language, of_number
 from appliance.errors import Place
@@ -157,9 +159,150 @@ class Static:
     place: Place = field(compare=False)
 
 
+class Part(Enum):
+    """A part of a rule that may be an object group."""
+
+    PROTOCOL = "protocol"
+    SOURCE = "source"
+    SOURCE_PORTS = "source_ports"
+    DESTINATION = "destination"
+    DESTINATION_PORTS = "destination_ports"
+    ICMP_TYPE = "icmp_type"
+
+
+class GroupKind(Enum):
+    """What an object group is of."""
+
+    NETWORK = "network"
+    SERVICE = "service"
+    PROTOCOL = "protocol"
+    ICMP_TYPE = "icmp-type"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A member of a group that is not of networks; what it does not say is None.
+
+    Args:
+        protocol: IP protocol number; None for `ip`, or what the group or the rule says.
+        source_ports: comparison of the source port.
+        destination_ports: comparison of the destination port; of a typed service group, of the
+            port that the rule asks for.
+        icmp_type: ICMP type.
+    """
+
+    protocol: int | None = None
+    source_ports: Ports | None = None
+    destination_ports: Ports | None = None
+    icmp_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """`group-object`: a group of the same kind within a group."""
+
+    name: str
+
+
+Member: TypeAlias = IPv4Network | Service | Nested
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectGroup:
+    """`object-group`.
+
+    Args:
+        kind: what it is of.
+        name: its name; no two groups have the same.
+        protocol: of a service group, "tcp", "udp" or "tcp-udp"; "" where its members say it.
+        members: what it contains, each once.
+        description: as written, "" for none.
+    """
+
+    kind: GroupKind
+    name: str
+    protocol: str = ""
+    members: tuple[Member, ...] = ()
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"object-group {self.kind.value} {self.name} {self.protocol}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Some time of every week.
+
+    Args:
+        days: days of the week that it begins on, 0 for Monday; one where it has an end on another.
+        begin: minute of the day.
+        last_day: the day that it ends on, None for the day that it begins on.
+        end: the last minute of it, which belongs to it.
+    """
+
+    days: tuple[int, ...]
+    begin: int
+    last_day: int | None
+    end: int
+
+    def spans(self) -> tuple[tuple[tuple[int, ...], int, int], ...]:
+        """The same as parts of days: days, first minute, last minute."""
+        if self.last_day is None:
+            return ((self.days, self.begin, self.end),)
+        (first,) = self.days
+        if first == self.last_day and self.begin <= self.end:
+            return (((first,), self.begin, self.end),)
+        between = tuple((first + n) % 7 for n in range(1, (self.last_day - first - 1) % 7 + 1))
+        found = [((first,), self.begin, _LAST_MINUTE), ((self.last_day,), 0, self.end)]
+        return (*found, *([(between, 0, _LAST_MINUTE)] if between else []))
+
+
+_LAST_MINUTE = 24 * 60 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """`time-range`: when rules that name it are in force, in UTC.
+
+    Args:
+        name: its name.
+        start: the first minute of `absolute`, None for no beginning.
+        end: its last minute, None for no end.
+        periods: of `periodic`; none for all the time between.
+    """
+
+    name: str
+    start: datetime | None = None
+    end: datetime | None = None
+    periods: tuple[Period, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"time-range {self.name}"
+
+    def includes(self, time: float) -> bool:
+        """Whether rules are in force.
+
+        Args:
+            time: in seconds since 1970, UTC.
+        """
+        moment = datetime.fromtimestamp(time, UTC).replace(second=0, microsecond=0)
+        if (self.start and moment < self.start) or (self.end and moment > self.end):
+            return False
+        minute = moment.hour * 60 + moment.minute
+        return not self.periods or any(
+            moment.weekday() in days and begin <= minute <= end
+            for period in self.periods
+            for days, begin, end in period.spans()
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of an access list, or one conduit.
+    """What an access list's line or a conduit means, or one of the rules that it means.
 
     A conduit is kept in the same order as an access list line, though it is written with the
     destination first.
@@ -173,6 +316,7 @@ class Rule:
         destination_ports: comparison of the port addressed, None for any.
         icmp_type: ICMP type, None for any.
         place: where it stands.
+        times: when it is in force, None for always.
     """
 
     permit: bool
@@ -183,28 +327,51 @@ class Rule:
     destination_ports: Ports | None
     icmp_type: int | None
     place: Place = field(compare=False)
+    times: TimeRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """A rule as it is written: its parts may be groups, or an interface's own address.
+
+    Args:
+        rule: what is written out; a part that is a group or an interface matches anything in it.
+        rules: the rules that it means, all of `rule`'s place; none where it can match nothing.
+        groups: the object groups that it names, by the part that each is.
+        interfaces: the interfaces whose own address an end is.
+        inactive: whether it is written and not in force.
+    """
+
+    rule: Rule
+    rules: tuple[Rule, ...]
+    groups: tuple[tuple[Part, str], ...] = ()
+    interfaces: tuple[tuple[Part, str], ...] = ()
+    inactive: bool = False
+
+
+def elementary(lines: Iterable[RuleLine | Remark]) -> tuple[Rule, ...]:
+    """The rules that lines mean, in order, without groups: what a packet is compared with."""
+    return tuple(rule for line in lines if isinstance(line, RuleLine) for rule in line.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A remark in an access list.
+    """A remark in an access list."""
 
-    Args:
-        before: how many of the list's rules stand before it.
-        text: what it says.
-    """
-
-    before: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """An access list: its rules in order; a packet that none matches is denied."""
+    """An access list: its lines in order, which count from 1; what no rule matches is denied."""
 
     name: str
-    rules: tuple[Rule, ...]
-    remarks: tuple[Remark, ...] = ()
+    lines: tuple[RuleLine | Remark, ...]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that its lines mean, see `elementary`."""
+        return elementary(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +623,7 @@ class Configuration:
     statics: tuple[Static, ...]
     access_lists: tuple[AccessList, ...]
     access_groups: tuple[AccessGroup, ...]
-    conduits: tuple[Rule, ...]
+    conduits: tuple[RuleLine, ...]
     smtp_ports: tuple[tuple[int, int], ...]
     mail_hosts: tuple[IPv4Address, ...]
     routes: tuple[Route, ...]
@@ -469,6 +636,9 @@ class Configuration:
     inspections: tuple[Inspection, ...] = ()
     kept: tuple[Kept, ...] = ()
     unmentioned: tuple[Definition, ...] = field(default=(), compare=False)
+    object_groups: tuple[ObjectGroup, ...] = ()
+    standard_lists: tuple[tuple[str, str], ...] = ()
+    time_ranges: tuple[TimeRange, ...] = ()
 
     @property
     def language(self) -> Language:

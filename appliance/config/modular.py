@@ -43,7 +43,6 @@ from appliance.config.model import (
     Traffic,
 )
 from appliance.config.policies import CLASS_DEFAULT, printed_match
-from appliance.config.services import PORT_NAMES
 from appliance.protocol import TCP, UDP
 
 CLASS_MAP = Mode("class-map", "config-cmap", GLOBAL)
@@ -213,7 +212,7 @@ def _print_class_maps(configuration: Configuration) -> Iterator[str]:
         if each.description:
             yield f" description {each.description}"
         for match in each.matches:
-            yield f" {printed_match(match, PORT_NAMES)}"
+            yield f" {printed_match(match, configuration.language)}"
         yield from below(configuration, each.heading)
     if configuration.class_maps:
         yield "!"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.draft import ClassMapEntry, Draft, PolicyMapEntry
-from appliance.config.language import SEVEN
+from appliance.config.language import SEVEN, Language
 from appliance.config.model import ANY, Inspection, Match, PolicyMap, Traffic
+from appliance.config.services import port_names
 from appliance.errors import Place
 from appliance.protocol import SMTP, TCP
 
@@ -129,25 +130,28 @@ def _listed(draft: Draft, entry: ClassMapEntry) -> tuple[tuple[int, int], ...] |
             or (rule.source, rule.destination) != (ANY, ANY)
             or rule.source_ports
             or rule.destination_ports is None
-            or line.source_interface
-            or line.destination_interface
+            or line.groups
+            or line.interfaces
+            or line.times
+            or line.inactive
         ):
             return None
         ports += rule.destination_ports.ranges()
     return tuple(ports)
 
 
-def printed_match(match: Match, names: dict[str, dict[int, str]]) -> str:
+def printed_match(match: Match, language: Language) -> str:
     """A `match` as a device prints it.
 
     Args:
         match: the command.
-        names: names of ports, by protocol.
+        language: the version.
     """
     match match.traffic:
         case Traffic.PORT:
             protocol = "tcp" if match.protocol == TCP else "udp"
-            low, high = (names[protocol].get(p, str(p)) for p in (match.low, match.high))
+            names = port_names(protocol, language)
+            low, high = (names.get(p, str(p)) for p in (match.low, match.high))
             span = f"eq {low}" if match.low == match.high else f"range {low} {high}"
             return f"match port {protocol} {span}"
         case Traffic.ACCESS_LIST:

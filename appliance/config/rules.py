@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.draft import Draft, Entry, Use
+from appliance.config.draft import Draft, Entry, GroupEntry, Use
 from appliance.config.grammar import (
     Argument,
     Arguments,
     Combined,
+    Cursor,
+    Fit,
     Keyword,
     Labelled,
     OneOf,
@@ -17,16 +20,38 @@ from appliance.config.grammar import (
     Piece,
     Sequence,
 )
-from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, SEVERITY, Choice, Integer, Port
-from appliance.config.model import ANY, Operator, Ports, Rule
-from appliance.config.services import ICMP_TYPES, PORT_NAMES, PROTOCOLS
+from appliance.config.kinds import (
+    ADDRESS,
+    INTERFACE,
+    NETMASK,
+    SEVERITY,
+    Choice,
+    Integer,
+    Names,
+    Port,
+    Word,
+)
+from appliance.config.language import Language
+from appliance.config.line import Refusal, quoted
+from appliance.config.model import (
+    ANY,
+    Configuration,
+    GroupKind,
+    Operator,
+    Part,
+    Ports,
+    Rule,
+    RuleLine,
+)
+from appliance.config.services import ICMP_TYPES, PROTOCOLS, port_names
 from appliance.errors import Place
 from appliance.protocol import ICMP, TCP, UDP
 
-_HOST_ZERO = IPv4Network("0.0.0.0/32")
-_ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
+ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
 # Protocol 0 would be every protocol to netfilter; `ip` says that here.
-_PROTOCOL = Choice("PROTOCOL", "a protocol", PROTOCOLS, (1, 255))
+PROTOCOL = Choice("PROTOCOL", "a protocol", PROTOCOLS, (1, 255))
+GROUP = Word("GROUP", "the name of an object group", r"[!-~]{1,64}", "up to 64 characters")
+TIMES = Word("NAME", "the name of a time range", r"[!-~]{1,64}", "up to 64 characters")
 
 ACTION = OneOf(Keyword("permit", "permit", True), Keyword("deny", "permit", False))
 
@@ -36,31 +61,39 @@ class _End:
     """One end of a rule as written.
 
     Args:
-        network: its network.
+        network: its network; any where it is an interface or a group.
         interface: the interface whose own address is meant instead, None for none.
+        group: the object group that is meant instead, None for none.
         written: the address with host bits, where the netmask hides some; else None.
         place: where it stands.
     """
 
     network: IPv4Network
     interface: Use | None
+    group: Use | None
     written: IPv4Address | None
     place: Place
 
 
 def _make_end(arguments: Arguments) -> _End:
-    if arguments.get("any", bool):
-        return _End(ANY, None, None, arguments.where("any"))
-    interface = arguments.get("interface", str)
-    if interface is not None:
-        place = arguments.where("interface")
-        return _End(_HOST_ZERO, Use(interface, place), None, place)
-    place = arguments.where("address")
+    for key in ("any", "interface", "group"):
+        place = arguments.where(key)
+        if key == "any" and arguments.get(key, bool):
+            return _End(ANY, None, None, None, place)
+        if key != "any" and (name := arguments.get(key, str)) is not None:
+            use = Use(name, place)
+            interface, group = (use, None) if key == "interface" else (None, use)
+            return _End(ANY, interface, group, None, place)
+    network, written = read_network(arguments)
+    return _End(network, None, None, written, arguments.where("address"))
+
+
+def read_network(arguments: Arguments) -> tuple[IPv4Network, IPv4Address | None]:
+    """The network that an address and its netmask are, and the address if it has host bits."""
     address = arguments.need("address", IPv4Address)
     prefix = arguments.get("netmask", int)
     network = IPv4Network((address, 32 if prefix is None else prefix), strict=False)
-    hidden = address != network.network_address
-    return _End(network, None, address if hidden else None, place)
+    return network, address if address != network.network_address else None
 
 
 def _make_ports(arguments: Arguments) -> Ports:
@@ -74,14 +107,20 @@ def _make_ports(arguments: Arguments) -> Ports:
     return Ports(operator, low, high)
 
 
-def _unsupported(word: str) -> Sequence:
-    # Leaving out the line would let through what a `deny` stops, so this is an error.
-    def refuse(arguments: Arguments) -> object:
-        raise arguments.refusal(
-            "word", f"`{word}` is not implemented", "write the line out, once for each member"
-        )
+def _group(key: str) -> Sequence:
+    return Sequence(Keyword("object-group"), Argument(key, GROUP))
 
-    return Sequence(Combined(word, Keyword(word, "word"), refuse))
+
+def _refuse_object(arguments: Arguments) -> object:
+    raise arguments.refusal(
+        "object",
+        "`object` is of 8.3 and later, and not implemented",
+        "write it out, or name an `object-group`",
+    )
+
+
+_OBJECT = Sequence(Combined("object", Keyword("object", "object"), _refuse_object))
+"""Or `object` would be read as an abbreviation of `object-group`."""
 
 
 def _end(key: str) -> Piece:
@@ -91,20 +130,28 @@ def _end(key: str) -> Piece:
             Keyword("any", "any"),
             Sequence(Keyword("host"), Argument("address", ADDRESS)),
             Sequence(Keyword("interface"), Argument("interface", INTERFACE)),
-            _unsupported("object-group"),
+            _group("group"),
+            _OBJECT,
             Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
         ),
         _make_end,
     )
 
 
-def _ports(key: str, protocol: str) -> Piece:
+def ports_form(key: str, protocol: str, simple: Iterable[Operator] | None = None) -> Piece:
+    """A comparison of a port.
+
+    Args:
+        key: the argument that it sets.
+        protocol: "tcp", "udp" or "tcp-udp".
+        simple: the operators of one port that there are, None for all.
+    """
     port = Port(protocol)
-    simple = (Operator.EQ, Operator.NEQ, Operator.LT, Operator.GT)
+    operators = simple or (Operator.EQ, Operator.NEQ, Operator.LT, Operator.GT)
     return Combined(
         key,
         OneOf(
-            *(Sequence(Keyword(o.value, "operator", o), Argument("low", port)) for o in simple),
+            *(Sequence(Keyword(o.value, "operator", o), Argument("low", port)) for o in operators),
             Sequence(
                 Keyword("range", "operator", Operator.RANGE),
                 Argument("low", port),
@@ -115,6 +162,48 @@ def _ports(key: str, protocol: str) -> Piece:
     )
 
 
+class _FirstPorts(Piece):
+    """Ports, or a group of them, that may stand between the ends of a rule.
+
+    Only what a group is of tells whether it is of these or is the second end itself.
+    """
+
+    def __init__(self, key: str, protocol: str) -> None:
+        self._ports = ports_form(key, protocol)
+        self._group = _group(f"{key}_group")
+        self._either = Options(self._ports)
+
+    def fit(self, word: str, names: Names) -> Fit:
+        """How well a word fits, see `Piece`."""
+        return max(self._ports.fit(word, names), self._group.fit(word, names))
+
+    def _is_group(self, word: str, names: Names) -> bool:
+        fits = self._group.fit(word, names)
+        return bool(fits) and _OBJECT.fit(word, names) is not Fit.KEYWORD
+
+    def parse(self, cursor: Cursor, found: Arguments) -> None:
+        """Read it, see `Piece`."""
+        token = cursor.token
+        following = cursor.line.tokens[cursor.position + 1 :][:1]
+        if token and following and self._is_group(token.text, cursor.names):
+            name = following[0]
+            group = cursor.groups.get(name.text)
+            if group is None:
+                raise no_group(name.text, name.column)
+            if group.kind is GroupKind.SERVICE:
+                self._group.parse(cursor, found)
+        else:
+            self._either.parse(cursor, found)
+
+    def expects(self) -> tuple[str, ...]:
+        """What may stand at its start, see `Piece`."""
+        return self._ports.expects()
+
+    def usage(self) -> str:
+        """How it is written, see `Piece`."""
+        return self._either.usage()
+
+
 _LOG = Sequence(
     Keyword("log", "log"),
     Options(
@@ -122,42 +211,129 @@ _LOG = Sequence(
         Sequence(Keyword("interval"), Argument("interval", Integer(1, 600, "SECONDS"))),
     ),
 )
+_TIMES = (
+    Sequence(Keyword("time-range"), Argument("times", TIMES)),
+    Keyword("inactive", "inactive"),
+)
 
 
-def rule_form(first: str, second: str, logs: bool) -> Labelled:
+def rule_form(first: str, second: str, logs: bool, timed: bool = False) -> Labelled:
     """Protocol, ends, ports and ICMP type of a rule.
 
     Args:
         first: the end written first, "source" or "destination".
         second: the other one.
         logs: whether `log` may follow.
+        timed: whether `time-range` and `inactive` may follow.
     """
-    tail: tuple[Piece, ...] = (_LOG,) if logs else ()
+    tail: tuple[Piece, ...] = ((_LOG,) if logs else ()) + (_TIMES if timed else ())
 
-    def ported(protocol: str, number: int) -> Sequence:
+    def ported(protocol: str, start: Piece) -> Sequence:
         return Sequence(
-            Keyword(protocol, "protocol", number, also=(str(number),)),
+            start,
             _end(first),
-            Options(_ports(f"{first}_ports", protocol), _unsupported("object-group")),
+            _FirstPorts(f"{first}_ports", protocol),
             _end(second),
-            Options(_ports(f"{second}_ports", protocol), _unsupported("object-group"), *tail),
+            Options(
+                ports_form(f"{second}_ports", protocol),
+                _group(f"{second}_ports_group"),
+                _OBJECT,
+                *tail,
+            ),
         )
 
     ends = f"{first.upper()} [PORTS] {second.upper()} [PORTS | ICMP_TYPE]"
     rule = OneOf(
-        ported("tcp", TCP),
-        ported("udp", UDP),
+        ported("tcp", Keyword("tcp", "protocol", TCP, also=(str(TCP),))),
+        ported("udp", Keyword("udp", "protocol", UDP, also=(str(UDP),))),
         Sequence(
             Keyword("icmp", "protocol", ICMP, also=(str(ICMP),)),
             _end(first),
             _end(second),
-            Options(Argument("icmp_type", _ICMP_TYPE), _unsupported("object-group"), *tail),
+            Options(Argument("icmp_type", ICMP_TYPE), _group("icmp_type_group"), _OBJECT, *tail),
         ),
         Sequence(Keyword("ip"), _end(first), _end(second), Options(*tail)),
-        _unsupported("object-group"),
-        Sequence(Argument("protocol", _PROTOCOL), _end(first), _end(second), Options(*tail)),
+        ported("tcp-udp", _group("protocol_group")),
+        _OBJECT,
+        Sequence(Argument("protocol", PROTOCOL), _end(first), _end(second), Options(*tail)),
     )
-    return Labelled(f"PROTOCOL {ends}{' [log ...]' if logs else ''}", rule)
+    written = f"{' [log ...]' if logs else ''}{' [time-range NAME] [inactive]' if timed else ''}"
+    return Labelled(f"PROTOCOL {ends}{written}", rule)
+
+
+def no_group(name: str, column: int) -> Refusal:
+    """The error of a word that should name an object group and does not.
+
+    Args:
+        name: the word.
+        column: where it stands.
+    """
+    return Refusal(
+        column,
+        f"object-group {quoted(name)} does not exist",
+        "define it above this line: `object-group ...`",
+        ("object-group", name),
+    )
+
+
+_KINDS = {
+    Part.PROTOCOL: (GroupKind.PROTOCOL, GroupKind.SERVICE),
+    Part.SOURCE: (GroupKind.NETWORK,),
+    Part.DESTINATION: (GroupKind.NETWORK,),
+    Part.SOURCE_PORTS: (GroupKind.SERVICE,),
+    Part.DESTINATION_PORTS: (GroupKind.SERVICE,),
+    Part.ICMP_TYPE: (GroupKind.ICMP_TYPE,),
+}
+
+
+def _known_group(draft: Draft, part: Part, use: Use) -> GroupEntry:
+    group = draft.object_groups.get(use.name)
+    if group is None:
+        raise no_group(use.name, use.place.column)
+    if group.kind not in _KINDS[part]:
+        wanted = " or ".join(f"`object-group {kind.value}`" for kind in _KINDS[part])
+        raise Refusal(
+            use.place.column,
+            f"object-group {use.name} is of kind {group.kind.value}",
+            f"name a group of {wanted} here",
+        )
+    if (group.kind is GroupKind.SERVICE) and (part is Part.PROTOCOL) == bool(group.protocol):
+        raise Refusal(
+            use.place.column,
+            f"`{group.heading}` does not stand here",
+            "a group with tcp, udp or tcp-udp stands in place of ports, one without in place of "
+            "the protocol",
+        )
+    return group
+
+
+def _groups(
+    draft: Draft, arguments: Arguments, source: _End, destination: _End
+) -> tuple[tuple[Part, Use], ...]:
+    """The groups that a rule names, each of the right kind for its place."""
+    uses: list[tuple[Part, Use]] = []
+    for part in Part:
+        if part in (Part.SOURCE, Part.DESTINATION):
+            use = source.group if part is Part.SOURCE else destination.group
+        else:
+            key = f"{part.value}_group"
+            name = arguments.get(key, str)
+            use = Use(name, arguments.where(key)) if name is not None else None
+        if use:
+            _known_group(draft, part, use)
+            uses.append((part, use))
+    for key in ("source_ports", "destination_ports"):
+        written = arguments.get(key, Ports) or arguments.get(f"{key}_group", str)
+        protocols = dict(uses).get(Part.PROTOCOL)
+        if written and arguments.get(key, Ports) and arguments.get(f"{key}_group", str):
+            raise arguments.refusal(f"{key}_group", "ports stand before it", "write one of the two")
+        if written and protocols and draft.object_groups[protocols.name].kind is GroupKind.SERVICE:
+            raise arguments.refusal(
+                key if arguments.get(key, Ports) else f"{key}_group",
+                f"object-group {protocols.name} says which ports are meant",
+                "write no port behind it",
+            )
+    return tuple(uses)
 
 
 def read_rule(draft: Draft, arguments: Arguments) -> Entry:
@@ -186,8 +362,14 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
         icmp_type=arguments.get("icmp_type", int),
         place=arguments.place,
     )
+    ends = ((Part.SOURCE, source.interface), (Part.DESTINATION, destination.interface))
+    times = arguments.get("times", str)
     return Entry(
-        rule, source_interface=source.interface, destination_interface=destination.interface
+        rule,
+        groups=_groups(draft, arguments, source, destination),
+        interfaces=tuple((part, use) for part, use in ends if use),
+        times=Use(times, arguments.where("times")) if times is not None else None,
+        inactive=arguments.get("inactive", bool) or False,
     )
 
 
@@ -199,7 +381,12 @@ _PROTOCOL_NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
 _ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
 
 
-def _network(network: IPv4Network) -> str:
+def printed_network(network: IPv4Network) -> str:
+    """A network as a device prints it.
+
+    Args:
+        network: the network.
+    """
     if network == ANY:
         return "any"
     if network.prefixlen == 32:
@@ -207,29 +394,71 @@ def _network(network: IPv4Network) -> str:
     return network.with_netmask.replace("/", " ")
 
 
-def _compared(ports: Ports | None, protocol: int | None) -> str:
+def printed_protocol(protocol: int | None) -> str:
+    """A protocol as a device prints it.
+
+    Args:
+        protocol: its number, None for `ip`.
+    """
+    return "ip" if protocol is None else _PROTOCOL_NAMES.get(protocol, str(protocol))
+
+
+def printed_icmp_type(icmp_type: int) -> str:
+    """An ICMP type as a device prints it.
+
+    Args:
+        icmp_type: its number.
+    """
+    return _ICMP_NAMES.get(icmp_type, str(icmp_type))
+
+
+def printed_ports(ports: Ports | None, protocol: str, language: Language) -> str:
+    """A comparison of a port as a device prints it, "" for none.
+
+    Args:
+        ports: the comparison.
+        protocol: "tcp", "udp" or "tcp-udp".
+        language: the version.
+    """
     if ports is None:
         return ""
-    names = PORT_NAMES["tcp" if protocol == TCP else "udp"]
+    names = port_names(protocol, language)
     numbers = (ports.low, ports.high) if ports.operator is Operator.RANGE else (ports.low,)
-    return " ".join((ports.operator.value, *(str(names.get(n, n)) for n in numbers)))
+    return " ".join((ports.operator.value, *(names.get(n, str(n)) for n in numbers)))
 
 
-def printed_rule(rule: Rule, destination_first: bool = False) -> str:
+def printed_rule(
+    line: RuleLine, configuration: Configuration, destination_first: bool = False
+) -> str:
     """A rule as a device prints it, from its action on.
 
     Args:
-        rule: the rule.
+        line: the rule as it is written.
+        configuration: the one that it is of.
         destination_first: whether its ends are written as in a conduit.
     """
-    source = (_network(rule.source), _compared(rule.source_ports, rule.protocol))
-    destination = (_network(rule.destination), _compared(rule.destination_ports, rule.protocol))
-    ends = (*destination, *source) if destination_first else (*source, *destination)
-    icmp_type = "" if rule.icmp_type is None else _ICMP_NAMES.get(rule.icmp_type, rule.icmp_type)
+    rule = line.rule
+    groups = {part: f"object-group {name}" for part, name in line.groups}
+    interfaces = {part: f"interface {name}" for part, name in line.interfaces}
+    protocol = {TCP: "tcp", UDP: "udp"}.get(rule.protocol or 0, "tcp-udp")
+
+    def end(part: Part, network: IPv4Network, of_ports: Part, ports: Ports | None) -> list[str]:
+        return [
+            groups.get(part) or interfaces.get(part) or printed_network(network),
+            groups.get(of_ports) or printed_ports(ports, protocol, configuration.language),
+        ]
+
+    source = end(Part.SOURCE, rule.source, Part.SOURCE_PORTS, rule.source_ports)
+    destination = end(
+        Part.DESTINATION, rule.destination, Part.DESTINATION_PORTS, rule.destination_ports
+    )
+    icmp_type = "" if rule.icmp_type is None else printed_icmp_type(rule.icmp_type)
     words = (
         "permit" if rule.permit else "deny",
-        "ip" if rule.protocol is None else _PROTOCOL_NAMES.get(rule.protocol, rule.protocol),
-        *ends,
-        icmp_type,
+        groups.get(Part.PROTOCOL) or printed_protocol(rule.protocol),
+        *(destination + source if destination_first else source + destination),
+        groups.get(Part.ICMP_TYPE) or icmp_type,
+        f"time-range {rule.times.name}" if rule.times else "",
+        "inactive" if line.inactive else "",
     )
-    return " ".join(str(word) for word in words if word != "") + " "
+    return " ".join(word for word in words if word) + " "

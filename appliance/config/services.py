@@ -5,6 +5,10 @@ Sources: docs/evidence.md. A name that only IOS knows is accepted as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from appliance.config.language import SEVEN, Language
+
 _TCP = {
     "aol": 5190,
     "bgp": 179,
@@ -101,16 +105,45 @@ _UDP = {
     "xdmcp": 177,
 }
 
-SERVICES = {"tcp": _TCP, "udp": _UDP}
+_BOTH = {name: port for name, port in _TCP.items() if _UDP.get(name) == port}
 
-_NEVER_PRINTED = frozenset({"cmd", "http", "https", "syslog"})
-"""By TCP: 80 is printed as `www`, 514 as `rsh`, and 443 in figures, as 6.x does."""
+SERVICES = {"tcp": _TCP, "udp": _UDP, "tcp-udp": _BOTH}
 
-PORT_NAMES: dict[str, dict[int, str]] = {
-    "tcp": {port: name for name, port in _TCP.items() if name not in _NEVER_PRINTED},
-    "udp": {port: name for name, port in _UDP.items()},
+_NEVER_PRINTED = {
+    "tcp": frozenset({"cmd", "http", "syslog", "tacacs-ds"}),
+    "udp": frozenset({"netbios-ss"}),
+    "tcp-udp": frozenset({"syslog"}),
 }
-"""The names that a device prints in place of a port's number."""
+"""By TCP, 80 is printed as `www` and 514 as `rsh`; the others are names of IOS alone."""
+
+_PRINTED = {
+    protocol: {port: name for name, port in names.items() if name not in _NEVER_PRINTED[protocol]}
+    for protocol, names in SERVICES.items()
+}
+_PRINTED_BEFORE_7 = {
+    protocol: {port: name for port, name in names.items() if name != "nfs"}
+    for protocol, names in _PRINTED.items()
+}
+_PRINTED_BEFORE_6 = {
+    protocol: {port: name for port, name in names.items() if name not in ("https", "nfs")}
+    for protocol, names in _PRINTED.items()
+}
+
+
+def port_names(protocol: str, language: Language) -> Mapping[int, str]:
+    """The names that a device prints in place of a port's number.
+
+    6.3 prints `https`, which 4.2 does not (here, from 6.0 on), and not `nfs`, as configurations
+    show that people published.
+
+    Args:
+        protocol: "tcp", "udp" or "tcp-udp".
+        language: the version.
+    """
+    if language < (6, 0):
+        return _PRINTED_BEFORE_6[protocol]
+    return (_PRINTED_BEFORE_7 if language < SEVEN else _PRINTED)[protocol]
+
 
 # Protocols that a rule names and that have neither ports nor types. `ipsec` is ESP, `pptp` GRE.
 PROTOCOLS = {

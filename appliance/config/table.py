@@ -11,6 +11,7 @@ from appliance.config import (
     access_lists,
     clearing,
     fixups,
+    groups,
     hardware,
     identity,
     interfaces,
@@ -20,6 +21,7 @@ from appliance.config import (
     modular,
     names,
     routing,
+    times,
     translation,
 )
 from appliance.config.command import GLOBAL, Command, Mode
@@ -208,6 +210,8 @@ TABLE = Table(
         hardware,
         names,
         translation,
+        groups,
+        times,
         access_lists,
         fixups,
         modular,

@@ -20,10 +20,10 @@ from appliance.config.grammar import (
 )
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
-from appliance.config.language import SEVEN
-from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, Static
+from appliance.config.language import SEVEN, Language
+from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, RuleLine, Static
 from appliance.config.rules import printed_rule
-from appliance.config.services import PORT_NAMES
+from appliance.config.services import port_names
 from appliance.protocol import SMTP, TCP, UDP
 
 _LIMIT = 65535
@@ -105,7 +105,7 @@ def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
     return StaticEntry(static, real_use, mapped_use)
 
 
-def printed(static: Static) -> str:
+def printed(static: Static, language: Language) -> str:
     """A `static` as a device prints it.
 
     The limits always, and what stands before and behind them: configurations of 6.x that people
@@ -113,12 +113,13 @@ def printed(static: Static) -> str:
 
     Args:
         static: the command.
+        language: the version.
     """
     mapped = "interface" if static.mapped is None else str(static.mapped.network_address)
     real = str(static.real.network_address)
     if static.protocol is not None:
         protocol = "tcp" if static.protocol == TCP else "udp"
-        names = PORT_NAMES[protocol]
+        names = port_names(protocol, language)
         mapped = f"{protocol} {mapped} {names.get(static.mapped_port, static.mapped_port)}"
         real = f"{real} {names.get(static.real_port, static.real_port)}"
     limits = f"{static.max_connections} {static.embryonic_limit}"
@@ -131,10 +132,12 @@ def printed(static: Static) -> str:
     )
 
 
-def _is_of(rule: Rule, static: Static) -> bool:
+def _is_of(line: RuleLine, static: Static) -> bool:
     """Whether a conduit is the one that a `mailhost` is besides its translation."""
-    return static.mapped is not None and rule == Rule(
-        True, TCP, ANY, None, static.mapped, _SMTP, None, static.place
+    return (
+        static.mapped is not None
+        and not line.groups
+        and line.rule == Rule(True, TCP, ANY, None, static.mapped, _SMTP, None, static.place)
     )
 
 
@@ -143,9 +146,9 @@ def conduits_of_mailhosts(configuration: Configuration) -> int:
     return max(
         (
             number + 1
-            for number, rule in enumerate(configuration.conduits)
+            for number, line in enumerate(configuration.conduits)
             for static in _mail_hosts(configuration)
-            if _is_of(rule, static)
+            if _is_of(line, static)
         ),
         default=0,
     )
@@ -156,7 +159,7 @@ def _mail_hosts(configuration: Configuration) -> list[Static]:
         static
         for static in configuration.statics
         if static.real.network_address in configuration.mail_hosts
-        and any(_is_of(rule, static) for rule in configuration.conduits)
+        and any(_is_of(line, static) for line in configuration.conduits)
     ]
 
 
@@ -165,13 +168,13 @@ def _print(configuration: Configuration) -> Iterator[str]:
     hosts = _mail_hosts(configuration)
     for static in configuration.statics:
         if static not in hosts:
-            yield printed(static)
+            yield printed(static, configuration.language)
             continue
         # What stands before its own conduit must do so when this is read.
-        for rule in conduits:
-            if _is_of(rule, static):
+        for line in conduits:
+            if _is_of(line, static):
                 break
-            yield f"conduit {printed_rule(rule, destination_first=True)}"
+            yield f"conduit {printed_rule(line, configuration, destination_first=True)}"
         limits = f"{static.max_connections} {static.embryonic_limit}"
         mapped = static.mapped.network_address if static.mapped else "interface"
         yield (

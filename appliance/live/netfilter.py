@@ -14,7 +14,15 @@ import click
 
 from appliance.box import Box, load_box
 from appliance.config.load import load_configuration
-from appliance.config.model import ANY, Configuration, Interface, Ports, Rule
+from appliance.config.model import (
+    ANY,
+    Configuration,
+    Interface,
+    Ports,
+    Rule,
+    TimeRange,
+    elementary,
+)
 from appliance.errors import PixguardError
 from appliance.live import connmark
 from appliance.live.command import run
@@ -106,7 +114,7 @@ class _Compiler:
                 chains.append(_list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name]))
             chains.append(self._ingress(interface, linux))
         chains += [
-            _list("PIXGUARD-CONDUITS", self._configuration.conduits),
+            _list("PIXGUARD-CONDUITS", elementary(self._configuration.conduits)),
             self._permit(),
             self._worker(),
             self._queue(),
@@ -360,9 +368,30 @@ def _matches(rule: Rule) -> list[str]:
     destination = _address("-m conntrack --ctorigdst", rule.destination)
     fixed = [protocol, _address("-s", rule.source), destination]
     return [
-        " ".join(part for part in (*fixed, source_port, destination_port) if part)
+        " ".join(part for part in (*fixed, source_port, destination_port, time) if part)
+        for time in _times(rule.times)
         for source_port in _ports(f"-m {_module(rule.protocol)} --sport", rule.source_ports)
         for destination_port in _ports("-m conntrack --ctorigdstport", rule.destination_ports)
+    ]
+
+
+def _times(times: TimeRange | None) -> list[str]:
+    """The matches that together are a time range."""
+    if times is None:
+        return [""]
+    absolute = "-m time"
+    if times.start:
+        absolute += f" --datestart {times.start:%Y-%m-%dT%H:%M:00}"
+    if times.end:
+        absolute += f" --datestop {times.end:%Y-%m-%dT%H:%M:59}"
+    if not times.periods:
+        return [absolute]
+    return [
+        f"{absolute} --timestart {first // 60:02}:{first % 60:02}:00 "
+        f"--timestop {last // 60:02}:{last % 60:02}:59 "
+        f"--weekdays {','.join(str(day + 1) for day in days)}"
+        for period in times.periods
+        for days, first, last in period.spans()
     ]
 
 

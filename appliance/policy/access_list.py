@@ -36,6 +36,7 @@ def matches(rule: Rule, packet: Opening) -> bool:
             rule.icmp_type is None
             or (packet.protocol == ICMP and packet.icmp_type == rule.icmp_type)
         )
+        and (rule.times is None or packet.time is None or rule.times.includes(packet.time))
     )
 
 

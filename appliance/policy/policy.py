@@ -12,7 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 
 from appliance.admission import Admission, Opening
-from appliance.config.model import AccessList, Configuration, Interface, Rule
+from appliance.config.model import Configuration, Interface, Rule, elementary
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED
@@ -97,11 +97,11 @@ class Policy:
         self._routing = Routing(configuration)
         self._translations = Translations(configuration, self._routing)
         lists = {each.name: each for each in configuration.access_lists}
-        self._bound: dict[str, tuple[AccessList, Place]] = {
-            group.interface: (lists[group.access_list], group.place)
+        self._bound: dict[str, tuple[str, tuple[Rule, ...], Place]] = {
+            group.interface: (group.access_list, lists[group.access_list].rules, group.place)
             for group in configuration.access_groups
         }
-        self._conduits: tuple[Rule, ...] = configuration.conduits
+        self._conduits: tuple[Rule, ...] = elementary(configuration.conduits)
         self._configuration = configuration
 
     def admit(self, opening: Opening) -> Admission:
@@ -214,14 +214,13 @@ class Policy:
         denial = _NO_PERMIT.get(path.packet.protocol, Denial.NO_PERMIT_OTHER)
         return Step(Phase.CONDUIT, why, rule.place if rule else None, denial)
 
-    def _access_list(self, packet: Opening, bound: AccessList, place: Place) -> Step:
-        rule = first_match(bound.rules, packet)
+    def _access_list(
+        self, packet: Opening, name: str, rules: tuple[Rule, ...], place: Place
+    ) -> Step:
+        rule = first_match(rules, packet)
         if rule and rule.permit:
-            return Step(Phase.ACCESS_LIST, f"this rule of {bound.name} permits it", rule.place)
-        if rule:
-            why = f"this rule of {bound.name} denies it"
-        else:
-            why = f"no rule of {bound.name} permits it"
+            return Step(Phase.ACCESS_LIST, f"this rule of {name} permits it", rule.place)
+        why = f"this rule of {name} denies it" if rule else f"no rule of {name} permits it"
         return Step(Phase.ACCESS_LIST, why, rule.place if rule else place, Denial.ACCESS_LIST)
 
     def _translate(self, path: _Path, ingress: Interface, egress: Interface) -> Step:
@@ -250,7 +249,7 @@ class Policy:
         packet, ingress, egress = path.packet, path.ingress, path.egress
         access_list = ""
         if step.denial is Denial.ACCESS_LIST and ingress:
-            access_list = self._bound[ingress.name][0].name
+            access_list, _, _ = self._bound[ingress.name]
         return Admission(
             client=_end(ingress.name if ingress else "", packet.source, packet.source_port),
             server=_end(egress.name if egress else "", packet.destination, packet.destination_port),

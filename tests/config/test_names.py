@@ -33,7 +33,7 @@ def test_a_name_for_a_network() -> None:
 def test_a_later_name_replaces_the_first_and_leaves_what_used_it() -> None:
     found = read(MAIL, "conduit permit ip host mailserver any", "name 10.1.1.6 mailserver")
     assert [n.address for n in found.names] == [address("10.1.1.6")]
-    assert found.conduits[0].destination == network("10.1.1.5/32")
+    assert found.conduits[0].rule.destination == network("10.1.1.5/32")
 
 
 @pytest.mark.parametrize("line", ["no name 10.1.1.5", "no name 10.1.1.5 mailserver", "clear name"])
@@ -50,7 +50,7 @@ def test_names_switched_off() -> None:
 
 def test_a_name_that_begins_like_a_keyword_is_the_name() -> None:
     found = read("name 10.1.1.7 an", "conduit permit ip host 203.0.113.5 an 255.255.255.255")
-    assert found.conduits[0].source == network("10.1.1.7/32")
+    assert found.conduits[0].rule.source == network("10.1.1.7/32")
 
 
 @pytest.mark.parametrize(

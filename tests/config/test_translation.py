@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config.language import DEFAULT
 from appliance.config.model import Static
 from appliance.config.translation import printed
 from appliance.errors import Place
@@ -137,7 +138,7 @@ def test_a_limit_on_half_open_connections_to_an_inspected_port_holds_as_it_is() 
 def test_printed(line: str, text: str) -> None:
     warnings = len([told for told in (" dns", " 7 5") if told in line])
     (static,) = read(line, warnings=warnings).statics
-    assert printed(static) == text
+    assert printed(static, DEFAULT) == text
 
 
 PORT_NUMBERS = st.integers(1, 65535)
@@ -170,7 +171,7 @@ def test_what_is_printed_is_read_as_the_same(
         norandomseq=flags[0],
         dns=flags[1],
     )
-    assert configuration(TWO_INTERFACES, printed(static)).statics == (static,)
+    assert configuration(TWO_INTERFACES, printed(static, DEFAULT)).statics == (static,)
 
 
 def test_the_order_of_statics_is_kept() -> None:

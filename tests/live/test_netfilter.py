@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.box import Box
+from appliance.config.model import RuleLine
 from appliance.errors import PixguardError
 from appliance.live import connmark
 from appliance.live.netfilter import compile_rules, print_rules
@@ -79,7 +80,7 @@ def test_what_iptables_would_widen_matches_nothing_more() -> None:
         ({"protocol": 0, "icmp_type": None}, ["-m conntrack --ctproto 0 -j RETURN"]),
     ):
         changed = replace(rule, **change)
-        lists = (replace(made.access_lists[0], rules=(changed,)),)
+        lists = (replace(made.access_lists[0], lines=(RuleLine(changed, (changed,)),)),)
         compiled = compile_rules(replace(made, access_lists=lists), BOX)
         assert chain(compiled.filter, "PIXGUARD-ACL-eth0") == [*expected, "-j DROP"]
 

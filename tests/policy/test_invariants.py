@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.admission import Opening
-from appliance.config.model import ANY, AccessGroup, AccessList, Operator, Ports, Route, Rule
+from appliance.config.model import (
+    ANY,
+    AccessGroup,
+    AccessList,
+    Operator,
+    Ports,
+    Route,
+    Rule,
+    RuleLine,
+)
 from appliance.errors import Place
 from appliance.events import Denial
 from appliance.policy.access_list import first_match, matches
@@ -123,7 +132,7 @@ def test_the_first_rule_that_matches_decides(listed: list[Rule], opening: Openin
     assert found is (speaking[0] if speaking else None)
     bound = replace(
         STATICS,
-        access_lists=(AccessList("a", tuple(listed)),),
+        access_lists=(AccessList("a", tuple(RuleLine(rule, (rule,)) for rule in listed)),),
         access_groups=(AccessGroup("a", "outside", PLACE),),
     )
     admission = Policy(bound, DEFAULT).admit(replace(opening, ingress="outside"))
