@@ -321,10 +321,13 @@ class Draft:
         """Whether a line with an error may be why a name is not defined: no second error then.
 
         Args:
-            words: keywords of the command that defines such names.
+            words: keywords of the command that defines such names, or the first of them.
             name: the name.
         """
-        return not self.refused.isdisjoint({(words, name), (None, name)})
+        return any(
+            each == name and (of is None or of == words or of.startswith(f"{words} "))
+            for of, each in self.refused
+        )
 
     def is_any_refused(self, words: str) -> bool:
         """Whether a command with these keywords stands in a line with an error."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeAlias
 
 Language: TypeAlias = tuple[int, int]
@@ -21,6 +21,7 @@ _VERSION_LINE = re.compile(r"\s*(?:PIX|ASA) +Version +([0-9]{1,4})\.([0-9]{1,4})
 _ONLY_SEVEN = re.compile(
     r"\s*(security-level|inspect|class-map|policy-map|clear +conf[a-z]*) ", re.IGNORECASE
 )
+_ONLY_SIX = re.compile(r"\s*(no +)?(fixup +protocol|nameif +\S+ +\S+ +sec)", re.IGNORECASE)
 
 
 def shown(language: Language) -> str:
@@ -38,25 +39,23 @@ def of_number(number: str) -> Language:
     return min((int(major), int(minor)), LATEST)
 
 
-def of_lines(lines: Iterable[str]) -> Language:
+def of_lines(lines: Sequence[str]) -> Language:
     """The language of a file: that of its first version line, wherever it stands.
 
-    One without is of 6.3, or of 8.2 where it has a command that only 7.0 and later know.
+    One without is of 6.3, or of the latest language where a line tells so, see `telling`.
     """
-    assumed = DEFAULT
     for line in lines:
         if found := _VERSION_LINE.match(line):
             return min((int(found[1]), int(found[2])), LATEST)
-        if assumed is DEFAULT and tells_seven(line):
-            assumed = LATEST
-    return assumed
+    return DEFAULT if telling(lines) is None else LATEST
 
 
-def has_version(lines: Iterable[str]) -> bool:
-    """Whether a file has a version line."""
-    return any(_VERSION_LINE.match(line) for line in lines)
+def telling(lines: Sequence[str]) -> int | None:
+    """The number of the line that tells a file without a version line to be of 7.0 or later.
 
-
-def tells_seven(line: str) -> bool:
-    """Whether a line has a command that tells a file of 7.0 or later."""
-    return _ONLY_SEVEN.match(line) is not None
+    None where none does: where there is a version line, or a command that only 6.x knows, or none
+    that only 7.0 and later know.
+    """
+    if any(_VERSION_LINE.match(line) or _ONLY_SIX.match(line) for line in lines):
+        return None
+    return next((n for n, line in enumerate(lines, 1) if _ONLY_SEVEN.match(line)), None)

@@ -12,7 +12,7 @@ from appliance.config.command import GLOBAL, Command, Mode, State, masked
 from appliance.config.draft import Draft, Note, Subject
 from appliance.config.freeze import freeze
 from appliance.config.grammar import Arguments, Cursor, finish
-from appliance.config.language import SEVEN, has_version, of_lines, tells_seven
+from appliance.config.language import LATEST, SEVEN, of_lines, shown, telling
 from appliance.config.line import Line, Refusal
 from appliance.config.model import Configuration, Kept, Version
 from appliance.config.table import TABLE
@@ -95,12 +95,13 @@ class _Reader:
         self.file = file
         self.lenient = lenient
         self.draft = Draft(language=of_lines(lines))
-        self.versionless = not has_version(lines)
         self.commands = 0
         self.errors = 0
         self.shown: dict[int, str] = {}
         self.levels = [_OUTERMOST]
         self.unknown_indent: int | None = None
+        if number := telling(lines):
+            self._assume_version(Place(file, number))
 
     def read(self) -> None:
         """Read all lines."""
@@ -126,8 +127,6 @@ class _Reader:
 
     def _command(self, text: str, place: Place) -> None:
         line = Line.split(text[:MAX_LINE])
-        if self.versionless and self.draft.version is None and tells_seven(text):
-            self._assume_version(place)
         indent = place.column - 1
         level = self.levels[-1]
         if level.mode.free and indent > level.indent and not self._is_done(line):
@@ -191,13 +190,13 @@ class _Reader:
 
     def _assume_version(self, place: Place) -> None:
         """Take a file without a version line that has this line for one of a later release."""
-        self.draft.version = ASSUMED
+        self.draft.version, self.draft.version_place = ASSUMED, place
         self.shown[place.line] = ""
         self.draft.warn(
             place,
             f"the file has no version line, and this line is of 7.0 or later: "
             f"it is read as one of `{ASSUMED.product} Version {ASSUMED.number}`",
-            "write the version line that is meant as the first one",
+            f"write the version line that is meant; what {shown(LATEST)} lacks is not implemented",
         )
 
     def _refuse(
@@ -356,6 +355,6 @@ def load_configuration(path: Path) -> Configuration:
     reading = read_file(path)
     if reading.configuration is None:
         raise FindingsError(reading.findings)
-    for shown in listing(reading.findings):
-        print(shown, file=sys.stderr)
+    for text in listing(reading.findings):
+        print(text, file=sys.stderr)
     return reading.configuration

@@ -93,6 +93,7 @@ _SEVEN = (
     "enable",
     "names",
     "name",
+    "mac-address",
     SEPARATOR,
     "interface",
     "passwd",

@@ -2,17 +2,21 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.config.load import read_rules
 from appliance.config.model import (
     ANY,
     AccessGroup,
     Configuration,
     Operator,
     Ports,
+    Remark,
     Rule,
     elementary,
 )
+from appliance.config.printing import printed
 from appliance.errors import Place
-from tests.config.reading import error_of, findings_of, network, read, warning_of
+from tests.config.reading import INTERFACES, error_of, findings_of, network, read, warning_of
+from tests.config.seven import error, good
 
 SERVER = network("203.0.113.5/32")
 SMTP = Rule(
@@ -323,3 +327,144 @@ def test_a_command_that_is_not_implemented_is_told_once_with_all_its_lines() -> 
     (finding,) = findings_of(*(line.format(n) for n in range(3)))
     assert finding.place.line == 5
     assert "lines 6, 7" in finding.problem
+
+
+def test_remarks_keep_their_lines() -> None:
+    found = read(
+        "access-list 101 remark mail",
+        "access-list 101 permit tcp any any eq 25",
+        "access-list 101 line 1 remark first",
+        "access-list 101 line 3 deny ip any any",
+    )
+    lines = found.access_lists[0].lines
+    assert [line.text if isinstance(line, Remark) else line.rule.permit for line in lines] == [
+        "first",
+        "mail",
+        False,
+        True,
+    ]
+
+
+def test_an_interface_is_printed_as_it_is_written() -> None:
+    line = "access-list 101 permit tcp any interface outside eq smtp "
+    assert line in printed(read(line))
+    assert rules(read(line))[0].destination == network("203.0.113.1/32")
+
+
+def test_an_address_that_is_acquired_matches_nothing_with_a_warning() -> None:
+    lines = ("no ip address outside", "ip address outside dhcp setroute")
+    line = "access-list 1 permit ip any interface outside"
+    (_, told) = findings_of(*lines, line)
+    assert told.severity.value == "warning"
+    assert "is not in the file" in told.problem
+    assert rules(read(*lines, line, warnings=2)) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "printed_as"),
+    [
+        ("permit tcp any any eq 443", "permit tcp any any eq https "),
+        ("permit tcp any any eq http", "permit tcp any any eq www "),
+        ("permit tcp any any eq cmd", "permit tcp any any eq rsh "),
+        ("permit udp any eq 53 any range 137 138", None),
+        ("permit tcp any any eq tacacs-ds", "permit tcp any any eq 63 "),
+        ("permit tcp any any eq nfs", "permit tcp any any eq 2049 "),
+        ("permit 47 any any", "permit gre any any "),
+        ("permit icmp any any 8", "permit icmp any any echo "),
+        ("permit 99 any any", "permit 99 any any "),
+    ],
+)
+def test_names_of_ports_and_protocols(line: str, printed_as: str | None) -> None:
+    wanted = printed_as or "permit udp any eq domain any range netbios-ns netbios-dgm "
+    assert f"access-list 1 {wanted}" in printed(read(f"access-list 1 {line}"))
+
+
+def test_443_is_a_number_in_4_x() -> None:
+    text = f"PIX Version 4.2(3)\n{INTERFACES}conduit permit tcp host 203.0.113.5 eq https any\n"
+    configuration = read_rules(text, "f").configuration
+    assert configuration is not None
+    assert "conduit permit tcp host 203.0.113.5 eq 443 any " in printed(configuration)
+
+
+@pytest.mark.parametrize(
+    ("line", "same"),
+    [
+        ("(inside,outside) 203.0.113.5 25 tcp 0 0", "tcp host 203.0.113.5 eq 25 any"),
+        ("203.0.113.5 smtp tcp 198.51.100.7", "tcp host 203.0.113.5 eq 25 host 198.51.100.7"),
+        (
+            "203.0.113.5 20-21 tcp 198.51.100.0 255.255.255.0",
+            "tcp host 203.0.113.5 range 20 21 198.51.100.0 255.255.255.0",
+        ),
+        ("203.0.113.5 0 tcp 0", "tcp host 203.0.113.5 any"),
+        ("203.0.113.5 8 icmp 0", "icmp host 203.0.113.5 any echo"),
+        ("203.0.113.5 0 ip 0 0", "ip host 203.0.113.5 any"),
+        ("203.0.113.5 0 47 0 0", "gre host 203.0.113.5 any"),
+        ("203.0.113.5 domain udp 0 0", "udp host 203.0.113.5 eq domain any"),
+    ],
+)
+def test_a_conduit_of_4_1_is_one_that_permits(line: str, same: str) -> None:
+    text = f"PIX Version 4.1(4)\n{INTERFACES}conduit "
+    old, new = read_rules(text + line, "f"), read_rules(f"{text}permit {same}", "f")
+    assert old.configuration is not None
+    assert old == new
+    removed = read_rules(f"{text}{line}\nno conduit {line}", "f").configuration
+    assert removed is not None
+    assert removed.conduits == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "line", "problem"),
+    [
+        ("6.3(5)", "203.0.113.5 25 tcp 0 0", "is of 4.x"),
+        ("4.1(4)", "203.0.113.5 25 gre 0 0", "has no ports"),
+        ("4.1(4)", "203.0.113.5 smpt tcp 0 0", "is not a tcp port"),
+        ("4.1(4)", "203.0.113.5 30-20 tcp 0 0", "ends before it starts"),
+    ],
+)
+def test_wrong_old_conduits(version: str, line: str, problem: str) -> None:
+    (found,) = read_rules(f"PIX Version {version}\n{INTERFACES}conduit {line}", "f").findings
+    assert problem in found.problem
+
+
+def test_inactive_rules_are_kept_and_match_nothing() -> None:
+    lines = (
+        "access-list 1 extended permit tcp any any eq smtp inactive",
+        "access-list 1 extended permit udp any any",
+    )
+    assert [rule.protocol for rule in rules(good(*lines))] == [17]
+    assert f"{lines[0]} " in printed(good(*lines))
+    again = (*lines, lines[0].removesuffix(" inactive"))
+    assert [rule.protocol for rule in rules(good(*again))] == [6, 17]
+    assert rules(good(lines[0].removesuffix(" inactive"), *lines))[0].protocol == 17
+    assert good(lines[0], f"no {lines[0].removesuffix(' inactive')}").access_lists == ()
+
+
+def test_standard_lists_are_kept_apart() -> None:
+    lines = (
+        "access-list 1 standard permit 10.1.1.0 255.255.255.0",
+        "access-list 1 standard deny any",
+    )
+    found = good(*lines)
+    assert found.access_lists == ()
+    assert [line for line in printed(found) if line.startswith("access-list")] == [
+        f"{line} " for line in lines
+    ]
+    assert good(*lines, f"no {lines[0]}").standard_lists == (("1", "standard deny any "),)
+    assert good(*lines, "no access-list 1").standard_lists == ()
+    assert good(*lines, "clear configure access-list").standard_lists == ()
+    bound = error(*lines, "access-group 1 in interface outside")
+    assert "is a standard list" in bound.problem
+    assert "no such line" in error(f"no {lines[0]}").problem
+
+
+@pytest.mark.parametrize(
+    "line", ["clear configure access-list 1", "clear config access-list", "no access-list 1"]
+)
+def test_lists_are_removed_in_7(line: str) -> None:
+    assert good("access-list 1 extended permit ip any any", line).access_lists == ()
+
+
+def test_counters_are_cleared_without_the_list() -> None:
+    line = "access-list 1 permit ip any any"
+    for clear in ("clear access-list counters", "clear access-list 1 counters"):
+        assert len(rules(read(line, clear))) == 1

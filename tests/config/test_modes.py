@@ -3,7 +3,9 @@
 import pytest
 
 from appliance.config.load import read_rules
+from appliance.config.model import Version
 from appliance.errors import Place, Severity
+from tests.config.reading import reading_of
 from tests.config.seven import INSPECTION, SEVEN, error, good, reading
 
 
@@ -43,9 +45,18 @@ def test_what_another_version_or_mode_has_is_told(line: str, problem: str, remed
 
 @pytest.mark.parametrize("line", ["class-map", "policy-map", "logging enable", "nat-control"])
 def test_a_command_of_7_in_a_file_of_6_is_told(line: str) -> None:
-    (finding,) = read_rules(f"{line} mail", "f").findings
+    (finding,) = reading_of(f"{line} mail").findings
     told = f"`{line}` exists from 7.0 on only, and this file is of 6.3"
     assert finding.problem == told
+
+
+def test_a_file_without_a_version_line_that_has_commands_of_7_is_of_8_4() -> None:
+    found = read_rules("hostname fw\nclass-map mail\n match any\n", "f")
+    assert found.configuration is not None
+    assert found.configuration.version == Version("ASA", "8.4(1)")
+    finding = next(f for f in found.findings if "no version line" in f.problem)
+    assert finding.severity is Severity.WARNING
+    assert finding.place == Place("f", 2)
 
 
 def test_indentation_and_separators_do_not_matter() -> None:
