@@ -22,6 +22,7 @@ from appliance.config.model import Configuration, Hardware
 
 _HARDWARE = Word("HARDWARE", "a hardware interface", rule="such as ethernet0")
 _SPEED = Word("SPEED", "a speed", r"[A-Za-z0-9]+", "such as auto, 10baset or 100full")
+_VLAN = Word("vlanN", "a VLAN", r"vlan[0-9]{1,4}", "such as vlan10")
 _RESERVED = {"outside": 0, "inside": 100}
 
 # What a device prints as the address of an interface that has none.
@@ -63,7 +64,12 @@ def _enter_nameif(draft: Draft, arguments: Arguments) -> None:
 def _enter_interface(draft: Draft, arguments: Arguments) -> None:
     hardware = arguments.need("hardware", str).lower()
     shutdown = arguments.get("shutdown", bool) or False
-    entry = Hardware(hardware, shutdown, arguments.need("speed", str))
+    vlan = arguments.get("vlan", str)
+    if vlan is None:
+        entry = Hardware(hardware, shutdown, arguments.need("speed", str))
+    else:
+        entry = Hardware(vlan, shutdown, arguments.need("kind", str), trunk=hardware)
+        hardware = vlan
     draft.hardware[hardware] = HardwareEntry(entry, arguments.where("hardware"))
 
 
@@ -112,7 +118,8 @@ def _undo_address(draft: Draft, arguments: Arguments) -> None:
 
 def _print_interfaces(configuration: Configuration) -> Iterator[str]:
     for each in configuration.hardware:
-        yield f"interface {each.name} {each.speed}{' shutdown' if each.shutdown else ''}"
+        trunk = f"{each.trunk} " if each.trunk else ""
+        yield f"interface {trunk}{each.name} {each.speed}{' shutdown' if each.shutdown else ''}"
 
 
 def _print_names(configuration: Configuration) -> Iterator[str]:
@@ -154,12 +161,21 @@ COMMANDS = (
         _enter_interface,
         Sequence(
             Argument("hardware", _HARDWARE),
-            Argument("speed", _SPEED),
+            OneOf(
+                Sequence(
+                    Argument("vlan", _VLAN),
+                    OneOf(*(Keyword(kind, "kind", kind) for kind in ("logical", "physical"))),
+                ),
+                Argument("speed", _SPEED),
+            ),
             Options(Keyword("shutdown", "shutdown")),
         ),
         until=SEVEN,
         printed=_print_interfaces,
-        detail="Up without the line. The speed has no effect.",
+        detail=(
+            "Up without the line. The speed has no effect. A VLAN is an interface of its own, "
+            "whose hardware `nameif` calls vlanN."
+        ),
     ),
     Command(
         "ip address",

@@ -198,6 +198,7 @@ _BLOCKS: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "route-map": ("choice of routes", "no route is learnt or announced", None),
     "sla": ("watch a host", "no host is watched", None),
     "smtps": ("mail through a VPN", _TUNNEL, ()),
+    "snmp-map": ("which SNMP passes", "SNMP passes as the rules say", None),
     "tcp-map": ("checks of TCP options", "options are as inspection leaves them", None),
     "threat-detection": ("statistics of attacks", "no host is shunned by it", None),
     "track": ("a route that goes with a watched host", "the route stays", None),

@@ -66,12 +66,14 @@ class Hardware:
     """`interface` of a hardware interface.
 
     Args:
-        name: what the device calls it, "ethernet0" before 7.0, "Ethernet0" from then on.
+        name: what the device calls it, "ethernet0" before 7.0, "Ethernet0" from then on; of a VLAN
+            before 7.0, "vlan10".
         shutdown: whether it is administratively down.
         speed: as written, "" for none.
         duplex: as written, "" for none.
         vlan: number of its VLAN, None for none.
         description: as written, "" for none.
+        trunk: of a VLAN before 7.0, the interface that it is on, "" for no VLAN.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Hardware:
     duplex: str = ""
     vlan: int | None = None
     description: str = ""
+    trunk: str = ""
 
     @property
     def heading(self) -> str:

@@ -466,7 +466,13 @@ def _present(command: str, table: str) -> str:
 
 def _restore(command: str, text: str) -> None:
     # The older variant has one lock for all its users; wait for it.
-    run([f"{command}-restore", "--noflush", "--wait", "10"], "iptables", text)
+    try:
+        run([f"{command}-restore", "--noflush", "--wait", "10"], "iptables", text)
+    except PixguardError as error:
+        if " -m time " not in text:
+            raise
+        told = "a `time-range` is in use, which needs the kernel's module xt_time"
+        raise PixguardError(f"{error}; {told}") from None
 
 
 def print_rules(config_path: Path, box_path: Path) -> int:

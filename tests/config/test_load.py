@@ -15,6 +15,7 @@ from appliance.config.load import MAX_ERRORS, MAX_FILE, load_configuration, read
 from appliance.config.model import Operator, elementary
 from appliance.config.table import TABLE
 from appliance.errors import Finding, FindingsError, PixguardError, Place, Severity
+from tests.config.foreign import FOREIGN, without_errors
 from tests.config.reading import (
     INTERFACES,
     error_of,
@@ -26,14 +27,6 @@ from tests.config.reading import (
 )
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared"
-FOREIGN = [
-    path
-    for folder in ("reference/examples/configs", "corpus/configs")
-    for path in sorted((SHARED / folder).rglob("*"))
-    if path.is_file()
-]
-
 KEYWORDS = sorted({word for command in TABLE.commands for word in command.words.split()})
 GOOD = """\
 PIX Version 6.3(5)
@@ -399,6 +392,7 @@ def test_the_ready_examples_differ_as_they_say() -> None:
 
 
 @pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
-def test_configurations_of_others_draw_findings_and_nothing_worse() -> None:
-    for path in FOREIGN:
-        raises_nothing(read_text(path))
+@pytest.mark.parametrize("path", FOREIGN, ids=lambda path: path.name)
+def test_configurations_of_others_are_read(path: Path) -> None:
+    raises_nothing(read_text(path))
+    assert without_errors(path).configuration

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config.load import read_rules, read_text
+from appliance.config.load import read_rules
 from appliance.config.model import Configuration
 from appliance.config.printing import printed, saved
+from tests.config.foreign import FOREIGN, without_errors
 from tests.config.reading import INTERFACES
 from tests.config.seven import INSPECTION, SEVEN
-from tests.config.test_load import FOREIGN, LINES, ROOT
+from tests.config.test_load import LINES, ROOT
 
 READY = sorted((ROOT / "rules").glob("*.conf"))
 
@@ -105,20 +106,11 @@ def test_what_is_printed_of_7_reads_back_to_the_same(lines: list[str]) -> None:
 
 
 @pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
-def test_what_configurations_of_others_say_reads_back() -> None:
-    for path in FOREIGN:
-        # Lines with errors are left out, so that what remains can be printed.
-        lines = read_text(path).split("\n")
-        for _ in range(10):
-            reading = read_rules("\n".join(lines), str(path), lenient=True)
-            if reading.configuration is not None:
-                reads_back(reading.configuration)
-                break
-            for finding in reading.findings:
-                if finding.severity.value == "error":
-                    lines[finding.place.line - 1] = ""
-        else:
-            pytest.fail(f"{path}: errors again and again")
+@pytest.mark.parametrize("path", FOREIGN, ids=lambda path: path.name)
+def test_what_configurations_of_others_say_reads_back(path: Path) -> None:
+    configuration = without_errors(path).configuration
+    assert configuration is not None
+    reads_back(configuration)
 
 
 def test_a_default_configuration_of_4_4_is_printed_as_the_device_prints_it() -> None:

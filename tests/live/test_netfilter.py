@@ -14,6 +14,7 @@ from appliance.errors import PixguardError
 from appliance.live import connmark
 from appliance.live.netfilter import compile_rules, print_rules
 from appliance.live.table import Table
+from tests.config.seven import SEVEN
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
 
 BOX = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
@@ -91,6 +92,59 @@ def test_deny_drops_and_order_is_kept() -> None:
         " -j RETURN",
         "-j DROP",
     ]
+
+
+def test_groups_are_written_out() -> None:
+    made = configuration(
+        TWO_INTERFACES,
+        "object-group network servers",
+        "network-object host 203.0.113.5",
+        "network-object host 203.0.113.6",
+        "object-group service mail tcp",
+        "port-object eq smtp",
+        "port-object range 109 110",
+        "access-list a permit tcp any object-group servers object-group mail",
+        "access-group a in interface outside",
+    )
+    text = compile_rules(made, BOX).filter.text()
+    end = '-m comment --comment "line 12" -j RETURN'
+    for host in (5, 6):
+        for ports in ("25:25", "109:110"):
+            match = f"-p 6 -m conntrack --ctorigdst 203.0.113.{host}/32"
+            assert f"{match} -m conntrack --ctorigdstport {ports} {end}" in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "matches"),
+    [
+        (
+            ("periodic weekdays 8:00 to 17:59",),
+            ["-m time --timestart 08:00:00 --timestop 17:59:59 --weekdays 1,2,3,4,5"],
+        ),
+        (
+            ("periodic Friday 18:00 to Monday 6:00",),
+            [
+                "-m time --timestart 18:00:00 --timestop 23:59:59 --weekdays 5",
+                "-m time --timestart 00:00:00 --timestop 06:00:59 --weekdays 1",
+                "-m time --timestart 00:00:00 --timestop 23:59:59 --weekdays 6,7",
+            ],
+        ),
+        (
+            ("absolute start 8:00 1 January 2026 end 9:00 2 January 2026",),
+            ["-m time --datestart 2026-01-01T08:00:00 --datestop 2026-01-02T09:00:59"],
+        ),
+    ],
+)
+def test_time_ranges(lines: tuple[str, ...], matches: list[str]) -> None:
+    made = configuration(
+        SEVEN,
+        "time-range t",
+        *lines,
+        "access-list a permit ip any any time-range t",
+        "access-group a in interface outside",
+    )
+    found = chain(compile_rules(made, BOX).filter, "PIXGUARD-ACL-eth0")
+    assert [rule.strip() for rule in found] == [*(f"{m} -j RETURN" for m in matches), "-j DROP"]
 
 
 def test_each_rule_tells_its_line() -> None:
