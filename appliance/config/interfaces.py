@@ -21,7 +21,7 @@ from appliance.config.language import SEVEN
 from appliance.config.model import Configuration, Hardware
 
 _HARDWARE = Word("HARDWARE", "a hardware interface", rule="such as ethernet0")
-_SPEED = Word("SPEED", "a speed", r"[A-Za-z0-9]+", "such as auto, 10baset or 100full")
+_SPEED = Word("SPEED", "a speed", r"(?!vlan)[A-Za-z0-9]+", "such as auto, 10baset or 100full")
 _VLAN = Word("vlanN", "a VLAN", r"vlan[0-9]{1,4}", "such as vlan10")
 _RESERVED = {"outside": 0, "inside": 100}
 

@@ -2,6 +2,7 @@ import pytest
 
 from appliance.config.load import read_rules
 from appliance.config.model import Configuration, Interface
+from appliance.config.printing import printed
 from appliance.errors import Place
 from tests.config.reading import address, error_of, findings_of, network, read, warning_of
 
@@ -130,3 +131,16 @@ def test_interfaces_without_nameif_are_undefined_wherever_they_are_used() -> Non
 
 def test_no_findings_for_a_plain_pair() -> None:
     assert findings_of() == ()
+
+
+def test_a_vlan_is_an_interface_of_its_own() -> None:
+    lines = (
+        "interface ethernet1 vlan10 logical",
+        "nameif vlan10 dmz security50",
+        "ip address dmz 10.2.2.2 255.255.255.0",
+    )
+    found = read("interface ethernet1 auto", *lines)
+    assert interface(found, "dmz").hardware == "vlan10"
+    assert "interface ethernet1 vlan10 logical" in printed(found)
+    assert interface(read(*lines, f"{lines[0]} shutdown"), "dmz").shutdown
+    assert not interface(read(*lines, f"{lines[0]} shutdown"), "inside").shutdown

@@ -201,7 +201,9 @@ def test_no_forms_exist_only_where_the_table_has_them() -> None:
     error = error_of("no interface ethernet0 auto")
     assert error.place.column == 4
     assert error.problem == "`interface` has no `no` form"
-    assert error.remedy == "usage: interface HARDWARE SPEED [shutdown]"
+    assert error.remedy == (
+        "usage: interface HARDWARE {vlanN {logical | physical} | SPEED} [shutdown]"
+    )
     assert error_of("no").place.column == 4
 
 
