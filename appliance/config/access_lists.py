@@ -108,6 +108,10 @@ def _undo_access_list(draft: Draft, arguments: Arguments) -> None:
             del draft.standard_lists[name]
         return
     if arguments.get("permit", bool) is None and arguments.get("remark", str) is None:
+        if arguments.get("line", int) is not None:
+            raise arguments.refusal(
+                "line", "a line is not removed by its number alone", "write all of the line"
+            )
         if not clear_list(draft, name):
             raise missing
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 
-from appliance.config.command import FREE, GLOBAL, Command, Handler, Mode, unimplemented
+from appliance.config.command import FREE, GLOBAL, Command, Handler, Mode, accepted, unimplemented
 from appliance.config.draft import Draft, GroupEntry
 from appliance.config.expansion import reached
 from appliance.config.grammar import (
@@ -344,6 +344,7 @@ COMMANDS = (
         since=SEVEN,
         opens=FREE,
     ),
+    accepted("object-group-search", "how rules with groups are searched", since=SEVEN),
     _group_command(GroupKind.NETWORK, _NAME, "name hosts and networks"),
     _group_command(GroupKind.PROTOCOL, _NAME, "name protocols"),
     _group_command(GroupKind.ICMP_TYPE, _NAME, "name ICMP types"),

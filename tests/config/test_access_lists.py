@@ -468,3 +468,10 @@ def test_counters_are_cleared_without_the_list() -> None:
     line = "access-list 1 permit ip any any"
     for clear in ("clear access-list counters", "clear access-list 1 counters"):
         assert len(rules(read(line, clear))) == 1
+
+
+def test_a_line_is_not_removed_by_its_number_alone() -> None:
+    lines = ("access-list 1 permit tcp any any", "access-list 1 permit ip any any")
+    found = error_of(*lines, "no access-list 1 line 1")
+    assert found.problem == "a line is not removed by its number alone"
+    assert len(rules(read(*lines, "no access-list 1 line 1 permit tcp any any"))) == 1

@@ -335,6 +335,14 @@ def test_five_thousand_members_load_fast() -> None:
     assert time.process_time() - start < 5
 
 
+def test_a_line_that_would_be_too_many_rules_is_an_error() -> None:
+    members = [f"network-object host 10.0.{n >> 8}.{n & 255}" for n in range(317)]
+    line = "access-list a permit ip object-group many object-group many"
+    found = error_of("object-group network many", *members, line)
+    assert found.problem == "the line stands for 100489 rules, and may for 100000"
+    assert found.place.line == 6 + len(members)
+
+
 HOSTS = [f"203.0.113.{n}" for n in range(4)]
 
 

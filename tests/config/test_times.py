@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 from appliance.admission import Opening
 from appliance.config.model import TimeRange
 from appliance.config.printing import printed
+from appliance.events import Denial, Event, PacketDenied
+from appliance.firewall import Firewall
 from appliance.policy.access_list import first_match
+from appliance.policy.policy import Policy
+from appliance.smtp.release import RELEASES
 from tests.config.reading import error_of
 from tests.config.seven import error, good
+from tests.wire import CLIENT_START, SYN, packet
 
 WORK = ("time-range work", " periodic weekdays 8:00 to 17:59")
 
@@ -165,3 +170,20 @@ def test_what_is_wrong(lines: tuple[str, ...], problem: str) -> None:
 def test_it_is_of_7_0() -> None:
     assert "from 7.0 on only" in error_of("time-range t").problem
     assert "is not expected" in error_of("access-list 1 permit ip any any time-range t").problem
+
+
+def test_the_firewall_judges_by_the_time_of_the_packet() -> None:
+    found = good(
+        *WORK,
+        "route outside 0 0 203.0.113.254",
+        "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255",
+        "access-list 1 extended permit ip any any time-range work",
+        "access-group 1 in interface outside",
+    )
+    events: list[Event] = []
+    firewall = Firewall(Policy(found, RELEASES["7.2"]).admit, events.append)
+    for port, time in ((1, "2026-11-23T12:00:00"), (2, "2026-11-23T22:00:00")):
+        syn = packet(True, CLIENT_START, 0, SYN, ports=(port, 25))
+        assert firewall.receive(syn, at(time)).forward == (port == 1)
+    (denied,) = [event for event in events if isinstance(event, PacketDenied)]
+    assert denied.reason is Denial.ACCESS_LIST
