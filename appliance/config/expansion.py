@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Network
+from math import prod
 
 from appliance.config.draft import GroupEntry
 from appliance.config.model import Nested, Part, Ports, Rule, Service
+
+MAX_RULES = 100_000
+"""That one line may stand for; about as many as a large device has room for in all."""
 
 
 def reached(groups: Mapping[str, GroupEntry], name: str) -> Iterator[str]:
@@ -34,10 +38,19 @@ def members(groups: Mapping[str, GroupEntry], name: str) -> tuple[IPv4Network | 
     return tuple(dict.fromkeys(m for m in found if not isinstance(m, Nested)))
 
 
+def product(groups: Mapping[Part, tuple[IPv4Network | Service, ...]]) -> int:
+    """How many rules a rule with groups stands for.
+
+    Args:
+        groups: the members of the groups, by the part that each is.
+    """
+    return prod(len(found) for found in groups.values())
+
+
 def expanded(
     rule: Rule, groups: Mapping[Part, tuple[IPv4Network | Service, ...]]
 ) -> tuple[Rule, ...]:
-    """The rules that a rule with groups means, each once.
+    """The rules that a rule with groups means, each once; none where it would be too many.
 
     Args:
         rule: what is written out of it.
@@ -45,6 +58,8 @@ def expanded(
     """
     if not groups:
         return (rule,)
+    if not 0 < product(groups) <= MAX_RULES:
+        return ()
     services = _services(groups, Part.PROTOCOL) or [Service(rule.protocol)]
     types = _services(groups, Part.ICMP_TYPE) or [Service(icmp_type=rule.icmp_type)]
     sources = _networks(groups, Part.SOURCE) or [rule.source]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Network
-from math import prod
 
 from appliance.config.draft import DeviceId, Draft, Entry, Use
-from appliance.config.expansion import expanded, members
+from appliance.config.expansion import MAX_RULES, expanded, members, product
 from appliance.config.language import SEVEN
 from appliance.config.model import (
     DESTINATIONS,
@@ -30,9 +29,6 @@ from appliance.config.order import position
 from appliance.config.policies import freeze_policies
 from appliance.config.translation import printed as printed_static
 from appliance.protocol import TCP, UDP
-
-MAX_RULES = 100_000
-"""That one line may stand for; about as many as a large device has room for in all."""
 
 _MEMBERS = (
     "network-object",
@@ -274,17 +270,16 @@ def _line(draft: Draft, entry: Entry, rule: Rule) -> RuleLine:
     for part, use in entry.interfaces:
         own = _own_network(draft, use, acquired="the line matches nothing")
         groups[part] = (own,) if own else ()
-    count = prod(len(found) for found in groups.values())
+    count = product(groups)
     if count > MAX_RULES:
         draft.refuse(
             rule.place,
             f"the line stands for {count} rules, and may for {MAX_RULES}",
             "write several lines, or networks in place of hosts",
         )
-    matches = not entry.inactive and 0 < count <= MAX_RULES
     return RuleLine(
         rule,
-        expanded(rule, groups) if matches else (),
+        () if entry.inactive else expanded(rule, groups),
         tuple((part, use.name) for part, use in entry.groups),
         tuple((part, use.name) for part, use in entry.interfaces),
         entry.inactive,

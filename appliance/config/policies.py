@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.draft import ClassMapEntry, Draft, PolicyMapEntry
+from appliance.config.expansion import expanded, members
 from appliance.config.language import SEVEN, Language
 from appliance.config.model import ANY, Inspection, Match, PolicyMap, Traffic
 from appliance.config.services import port_names
@@ -124,19 +125,19 @@ def _listed(draft: Draft, entry: ClassMapEntry) -> tuple[tuple[int, int], ...] |
         rule = line.rule
         if rule is None:
             continue
-        if (
-            not rule.permit
-            or rule.protocol != TCP
-            or (rule.source, rule.destination) != (ANY, ANY)
-            or rule.source_ports
-            or rule.destination_ports is None
-            or line.groups
-            or line.interfaces
-            or line.times
-            or line.inactive
-        ):
+        if line.interfaces or line.times:
             return None
-        ports += rule.destination_ports.ranges()
+        groups = {part: members(draft.object_groups, use.name) for part, use in line.groups}
+        for each in expanded(rule, groups) if not line.inactive else ():
+            if (
+                not each.permit
+                or each.protocol != TCP
+                or (each.source, each.destination) != (ANY, ANY)
+                or each.source_ports
+                or each.destination_ports is None
+            ):
+                return None
+            ports += each.destination_ports.ranges()
     return tuple(ports)
 
 

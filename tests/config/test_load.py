@@ -51,6 +51,13 @@ logging trap informational
 route outside 0 0 203.0.113.2 1
 clear access-list 101
 nat (inside) 1 0 0
+object-group network servers
+network-object host 203.0.113.5
+object-group service mail tcp
+port-object eq smtp
+access-list 102 permit tcp any object-group servers object-group mail
+conduit permit tcp object-group servers any
+no access-list 102
 """.splitlines()
 WORDS = sorted({word for line in GOOD for word in line.split()} | set(KEYWORDS))
 LINES = st.one_of(

@@ -72,6 +72,18 @@ def test_an_access_list_of_ports_tells_a_class() -> None:
     assert found.smtp_ports == ((25, 25), (587, 588), (2525, 2525))
 
 
+def test_an_access_list_of_grouped_ports_tells_a_class() -> None:
+    lists = (
+        "object-group service submission tcp",
+        "port-object eq 587",
+        "port-object eq 465",
+        "access-list mail extended permit tcp any any object-group submission",
+        "access-list mail extended permit tcp any any eq 2525 inactive",
+    )
+    found = good(*lists, "class-map mail", "match access-list mail", *MAIL)
+    assert found.smtp_ports == ((25, 25), (465, 465), (587, 587))
+
+
 @pytest.mark.parametrize(
     "line",
     [
