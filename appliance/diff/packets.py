@@ -16,7 +16,7 @@ from random import Random
 from typing import TypeVar
 
 from appliance.admission import Opening
-from appliance.config.model import ANY, Configuration, Operator, Ports, Rule
+from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, elementary
 from appliance.errors import Place
 from appliance.policy.access_list import matches
 from appliance.protocol import ICMP, SMTP, TCP, UDP
@@ -111,7 +111,7 @@ def _lines(configuration: Configuration) -> Iterator[_Line]:
     lists = {each.name: each.rules for each in configuration.access_lists}
     bound = {each.interface: lists[each.access_list] for each in configuration.access_groups}
     for interface in configuration.interfaces:
-        for rule in bound.get(interface.name, configuration.conduits):
+        for rule in bound.get(interface.name, elementary(configuration.conduits)):
             yield _Line(interface.name, rule)
         networks = [each.network for each in configuration.routes]
         networks += [each.network for each in configuration.interfaces if each.network]

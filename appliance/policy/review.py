@@ -13,7 +13,14 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from appliance.admission import Opening
-from appliance.config.model import ANY, AccessList, Configuration, Rule
+from appliance.config.model import (
+    ANY,
+    AccessList,
+    Configuration,
+    Rule,
+    RuleLine,
+    elementary,
+)
 from appliance.errors import Finding, FindingsError, Place, Severity
 from appliance.events import Denial
 from appliance.policy.policy import Phase, Policy
@@ -40,7 +47,7 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     """
     found = [*_unused(configuration)]
     lists = {each.name: each.rules for each in configuration.access_lists}
-    lists[""] = configuration.conduits
+    lists[""] = elementary(configuration.conduits)
     shadowed = {name: tuple(shadows(rules)) for name, rules in lists.items()}
     found += [_shadow(each) for line in shadowed.values() for each in line]
     dead = {
@@ -150,7 +157,7 @@ class _Reach:
         self._bound = {
             group.interface: lists[group.access_list] for group in configuration.access_groups
         }
-        rules = {"": configuration.conduits}
+        rules = {"": elementary(configuration.conduits)}
         rules |= {interface: bound.rules for interface, bound in self._bound.items()}
         self._permits: dict[str, _ByNetwork[Rule]] = {}
         for interface, listed in rules.items():
@@ -232,10 +239,11 @@ class _Reach:
 def _permitting(configuration: Configuration) -> Configuration:
     """The configuration, but its lists and conduits permit everything."""
     rule = Rule(True, None, ANY, None, ANY, None, None, Place("", 0))
+    line = RuleLine(rule, (rule,))
     return replace(
         configuration,
-        access_lists=tuple(AccessList(each.name, (rule,)) for each in configuration.access_lists),
-        conduits=(rule,),
+        access_lists=tuple(AccessList(each.name, (line,)) for each in configuration.access_lists),
+        conduits=(line,),
     )
 
 

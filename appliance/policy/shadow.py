@@ -106,6 +106,7 @@ def covers(earlier: Rule, later: Rule) -> bool:
         return True
     return (
         wide is not None
+        and earlier.times is None
         and wide.protocol in (None, narrow.protocol)
         and _network(narrow.source[0], wide.source[1]) == wide.source
         and _network(narrow.destination[0], wide.destination[1]) == wide.destination
@@ -248,4 +249,5 @@ def shadows(rules: Iterable[Rule]) -> Iterator[Shadow]:
         if matches and None not in covering:
             yield Shadow(tuple(rule for _, rule in matches), by)
         for match, rule in matches:
-            index.add(match, rule)
+            if rule.times is None:  # else it takes nothing at other times
+                index.add(match, rule)
