@@ -61,7 +61,7 @@ class Reading:
     findings: tuple[Finding, ...]
     commands: int
     notes: tuple[Note, ...] = ()
-    shown: Mapping[int, str] = field(default_factory=dict)
+    shown: Mapping[int, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Reader:
         """Note what a line defines, and what it may refer to."""
         words = line.tokens[len(command.words.split()) :]
         for at, word in enumerate(words):
-            if at in command.defines:
+            if at in command.defines and command.mode is GLOBAL:
                 where = replace(place, column=word.column)
                 self.draft.definitions.setdefault((command.words, word.text), where)
             else:
