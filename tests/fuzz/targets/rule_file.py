@@ -1,4 +1,4 @@
-"""The text of a rule file, and what it becomes: a policy and netfilter rules."""
+"""The text of a rule file, and what it becomes: a policy, netfilter rules and a review."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from appliance.box import Box
 from appliance.config.load import read_rules, read_text
 from appliance.config.model import Configuration
 from appliance.config.table import TABLE
+from appliance.diff.comparison import compare
+from appliance.diff.packets import sample
 from appliance.errors import PixguardError, Severity
 from appliance.live.netfilter import compile_rules
 from appliance.policy.policy import Policy
+from appliance.policy.review import review
 from appliance.protocol import ICMP, TCP
 from appliance.smtp.release import choose
 from tests.fuzz.files import in_memory
@@ -40,6 +43,20 @@ def one_input(data: bytes) -> None:
     assert (reading.configuration is None) is bad
     if reading.configuration is not None:
         _compile(reading.configuration)
+        _review(reading.configuration)
+
+
+def _review(configuration: Configuration) -> None:
+    """Look for what can do nothing, and for differences from itself, of which there are none."""
+    for finding in review(configuration):
+        assert finding.place.line >= 1
+        assert finding.problem
+    packets = sample(configuration, configuration, 50).packets
+    try:
+        policy = Policy(configuration, choose(configuration.version, None))
+    except PixguardError:
+        return
+    assert compare(policy, policy, packets) == ()
 
 
 def _compile(configuration: Configuration) -> None:
