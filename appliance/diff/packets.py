@@ -110,8 +110,9 @@ def _lines(configuration: Configuration) -> Iterator[_Line]:
     """All that judges, translates or leads what comes in by each interface."""
     lists = {each.name: each.rules for each in configuration.access_lists}
     bound = {each.interface: lists[each.access_list] for each in configuration.access_groups}
+    conduits = elementary(configuration.conduits)
     for interface in configuration.interfaces:
-        for rule in bound.get(interface.name, elementary(configuration.conduits)):
+        for rule in bound.get(interface.name, conduits):
             yield _Line(interface.name, rule)
         networks = [each.network for each in configuration.routes]
         networks += [each.network for each in configuration.interfaces if each.network]

@@ -13,14 +13,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from appliance.admission import Opening
-from appliance.config.model import (
-    ANY,
-    AccessList,
-    Configuration,
-    Rule,
-    RuleLine,
-    elementary,
-)
+from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLine, elementary
 from appliance.errors import Finding, FindingsError, Place, Severity
 from appliance.events import Denial
 from appliance.policy.policy import Phase, Policy
@@ -57,7 +50,9 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
         found += _Reach(configuration, dead).findings()
     except FindingsError as error:
         found += error.findings
-    return tuple(sorted(found, key=lambda each: (each.place.line, each.place.column)))
+    return tuple(
+        sorted(dict.fromkeys(found), key=lambda each: (each.place.line, each.place.column))
+    )
 
 
 def _warning(place: Place, problem: str, remedy: str) -> Finding:
@@ -67,7 +62,8 @@ def _warning(place: Place, problem: str, remedy: str) -> Finding:
 def _unused(configuration: Configuration) -> Iterator[Finding]:
     known = {
         "access-list": (
-            {each.name for each in configuration.access_lists},
+            {each.name for each in configuration.access_lists}
+            | {name for name, _ in configuration.standard_lists},
             "what it says has no effect: bind it with `access-group`, or remove it",
         ),
         "class-map": (
@@ -83,6 +79,13 @@ def _unused(configuration: Configuration) -> Iterator[Finding]:
             "write it in place of its address, or remove it",
         ),
     }
+    for group in configuration.object_groups:
+        words = f"object-group {group.kind.value}"
+        known.setdefault(words, (set(), "name it in a rule, or remove it"))[0].add(group.name)
+    known["time-range"] = (
+        {each.name for each in configuration.time_ranges},
+        "name it in a rule, or remove it",
+    )
     for each in configuration.unmentioned:
         names, remedy = known.get(each.words, ((), ""))
         if each.name in names:
@@ -275,8 +278,8 @@ def _untranslated(rule: Rule, interface: str) -> Finding:
     return _warning(
         rule.place,
         f"nothing translates {'' if single else 'any address of '}{_plain(network)} for what comes "
-        f"in by {interface}, so what this line permits does not pass",
-        f"write {static if single else 'a `static` for what it should reach'}, or remove the line",
+        f"in by {interface}: what this line permits to go there does not pass",
+        f"write {static if single else 'a `static` for what it should reach'}, or leave it out",
     )
 
 

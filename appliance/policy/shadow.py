@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
-from appliance.config.model import Ports, Rule
+from appliance.config.model import Ports, Rule, TimeRange
 from appliance.protocol import ICMP, TCP, UDP
 
 _Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -38,6 +38,7 @@ class _Match(NamedTuple):
         source_ports: ports in ascending ranges, None for any, or where there are none.
         destination_ports: likewise.
         icmp_type: ICMP type, None for any.
+        times: when it is in force, None for always.
     """
 
     protocol: int | None
@@ -46,13 +47,15 @@ class _Match(NamedTuple):
     source_ports: _Ranges | None
     destination_ports: _Ranges | None
     icmp_type: int | None
+    times: TimeRange | None
 
     def takes_ends_of(self, other: _Match) -> bool:
-        """Whether it takes all ports and types of another match."""
+        """Whether it takes all ports and types of another match, whenever that is in force."""
         return (
             _take(self.source_ports, other.source_ports)
             and _take(self.destination_ports, other.destination_ports)
             and self.icmp_type in (None, other.icmp_type)
+            and self.times in (None, other.times)
         )
 
 
@@ -84,6 +87,7 @@ def _match(rule: Rule) -> _Match | None:
         sources,
         destinations,
         rule.icmp_type,
+        rule.times,
     )
 
 
@@ -106,7 +110,6 @@ def covers(earlier: Rule, later: Rule) -> bool:
         return True
     return (
         wide is not None
-        and earlier.times is None
         and wide.protocol in (None, narrow.protocol)
         and _network(narrow.source[0], wide.source[1]) == wide.source
         and _network(narrow.destination[0], wide.destination[1]) == wide.destination
@@ -249,5 +252,4 @@ def shadows(rules: Iterable[Rule]) -> Iterator[Shadow]:
         if matches and None not in covering:
             yield Shadow(tuple(rule for _, rule in matches), by)
         for match, rule in matches:
-            if rule.times is None:  # else it takes nothing at other times
-                index.add(match, rule)
+            index.add(match, rule)

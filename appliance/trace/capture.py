@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.admission import Admission, Opening
@@ -72,7 +73,7 @@ class CaptureTracer:
     def _trace(self, frame: Frame) -> Iterator[Trace]:
         """What was decided about a frame's packet, unless it is of a flow that was told of."""
         opening, decision = self._asked[0]
-        key: Hashable = opening
+        key: Hashable = replace(opening, time=None)
         if opening.protocol in (TCP, UDP):
             ends = (
                 (opening.source, opening.source_port),

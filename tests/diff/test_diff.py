@@ -21,6 +21,7 @@ from appliance.config.model import (
     Operator,
     Ports,
     Rule,
+    RuleLine,
 )
 from appliance.diff.command import diff_files
 from appliance.diff.comparison import Change, changed, compare
@@ -152,7 +153,7 @@ SMALL = configuration(
 def with_list(rules: list[Rule]) -> Configuration:
     return replace(
         SMALL,
-        access_lists=(AccessList("out", tuple(rules)),),
+        access_lists=(AccessList("out", tuple(RuleLine(each, (each,)) for each in rules)),),
         access_groups=(AccessGroup("out", "outside", Place("test.conf", 1)),),
     )
 

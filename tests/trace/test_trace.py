@@ -13,7 +13,7 @@ from scapy.packet import Raw
 
 from appliance.admission import Opening
 from appliance.config.load import read_rules
-from appliance.config.model import AccessGroup, AccessList, Configuration, Rule
+from appliance.config.model import AccessGroup, AccessList, Configuration, Rule, RuleLine
 from appliance.events import Event, PacketDenied
 from appliance.firewall import Firewall
 from appliance.policy.policy import Policy
@@ -163,9 +163,11 @@ packets = st.one_of(
 def with_rules(listed: list[Rule], conduits: list[Rule]) -> Configuration:
     return replace(
         STATICS,
-        access_lists=(AccessList("out", tuple(listed)),) if listed else (),
+        access_lists=(AccessList("out", tuple(RuleLine(each, (each,)) for each in listed)),)
+        if listed
+        else (),
         access_groups=(AccessGroup("out", "outside", PLACE),) if listed else (),
-        conduits=tuple(conduits),
+        conduits=tuple(RuleLine(each, (each,)) for each in conduits),
     )
 
 
