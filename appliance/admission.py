@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
+from appliance.config.model import FlowLog, LineLog
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED, Limits
 from appliance.smtp.release import Release
@@ -47,6 +48,23 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """The line with `log` that a packet matched in an access list.
+
+    Args:
+        access_list: the list's name.
+        permitted: whether the line permits.
+        line: its `log`.
+        flows: how flows are kept.
+    """
+
+    access_list: str
+    permitted: bool
+    line: LineLog
+    flows: FlowLog
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """What the policy says to a flow's first packet.
 
@@ -58,6 +76,7 @@ class Admission:
         denial: why it may not pass; None when it may.
         access_list: the name of the access list that denied it, "" if none did.
         limits: on the connections to the server's mapped address.
+        logged: the line of an access list that it matched, if that has `log`.
     """
 
     client: Endpoint
@@ -67,6 +86,7 @@ class Admission:
     denial: Denial | None = None
     access_list: str = ""
     limits: Limits = UNLIMITED
+    logged: Logged | None = None
 
 
 Admit: TypeAlias = Callable[[Opening], Admission]

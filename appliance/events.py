@@ -6,7 +6,7 @@ An event is a fact, not a sentence; `appliance.syslog` makes the log line of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Address
 from typing import TypeAlias
@@ -166,6 +166,7 @@ class PacketDenied:
         access_list: the name of the access list that denied it, "" if none did.
         flags: TCP flags byte, or the ICMP type times 256 plus the code.
         limits: those of the address that it was sent to.
+        quiet: whether it draws no message, since the line that denied it has `log`.
     """
 
     time: float
@@ -176,6 +177,53 @@ class PacketDenied:
     access_list: str = ""
     flags: int = 0
     limits: Limits = UNLIMITED
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccessListHit:
+    """A flow matched a line with `log`.
+
+    Args:
+        time: seconds since the epoch.
+        access_list: the name of the access list.
+        permitted: whether the line permits it.
+        level: the severity of the message.
+        protocol: IP protocol number.
+        source: where it came from.
+        destination: where it wanted to go; its mapped address is the one addressed.
+        port: the port addressed, or the ICMP type.
+        hits: how many of its packets did, in this interval.
+        interval: length of the interval that has ended, in seconds; 0 at its first packet.
+    """
+
+    time: float
+    access_list: str
+    permitted: bool
+    level: int
+    protocol: int
+    source: Endpoint
+    destination: Endpoint
+    port: int
+    hits: int = 1
+    interval: int = 0
+
+    def again(self, time: float, hits: int, interval: int) -> AccessListHit:
+        """The same flow at the end of an interval."""
+        return replace(self, time=time, hits=hits, interval=interval)
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedFlowsFull:
+    """Of denied flows that lines with `log` have matched, no more can be remembered.
+
+    Args:
+        time: seconds since the epoch.
+        most: how many are.
+    """
+
+    time: float
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,5 +271,13 @@ class Fault:
     state: bytes
 
 
-Event: TypeAlias = ConnectionBuilt | ConnectionClosed | PacketDenied | Inspected | Fault
+Event: TypeAlias = (
+    ConnectionBuilt
+    | ConnectionClosed
+    | PacketDenied
+    | AccessListHit
+    | DeniedFlowsFull
+    | Inspected
+    | Fault
+)
 Report: TypeAlias = Callable[[Event], None]

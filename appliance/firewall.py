@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
 from struct import Struct
 from traceback import format_exc
 
 from appliance import handover
+from appliance.access_log import AccessLog
 from appliance.admission import Admission, Admit, Opening
 from appliance.events import (
     Closing,
     ConnectionBuilt,
-    Denial,
     Direction,
-    Endpoint,
     Event,
     Fault,
     Flow,
     Inspected,
     Kind,
-    PacketDenied,
     Report,
 )
 from appliance.flows import AnyFlow, Flows, Key, turned
+from appliance.opening import begins, denied, of_packet, of_segment, unknown
 from appliance.packet import icmp
-from appliance.packet.checksum import header_length
-from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
+from appliance.packet.segment import RST, SYN, Segment
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.inspector import Inspector
 from appliance.tcp.connection import Connection
@@ -57,6 +54,7 @@ class Firewall:
         self._flows = Flows()
         self._restless: dict[Key, AnyFlow] = {}
         self._built = 0
+        self._access_log = AccessLog(report)
         self.room = Room()
 
     @property
@@ -97,8 +95,7 @@ class Firewall:
             end = flow.flow.client if from_client else flow.flow.server
             if ingress and end.interface and ingress != end.interface:
                 # Its own connection's other end, forged: it could say that the mail begins.
-                opening = _opening(segment, ingress, egress)
-                return self._deny(opening, _unknown(opening), segment.flags, now)
+                return self._deny_unknown(segment, ingress, egress, now)
             if not from_client and (syn := flow.begun_anew_by(segment)):
                 # The server has forgotten the connection, and takes another between its ends.
                 flow.close(Closing.TIMEOUT, now)
@@ -106,10 +103,9 @@ class Firewall:
                 self._open(syn, turned(key), now, egress, ingress)
                 return self.receive(packet, now, ingress, egress, mark)
             reopens = flow.gone or (from_client and flow.reopened_by(segment))
-            if not (_begins(segment) and reopens):
+            if not (begins(segment) and reopens):
                 if flow.gone:
-                    opening = _opening(segment, ingress, egress)
-                    return self._deny(opening, _unknown(opening), segment.flags, now)
+                    return self._deny_unknown(segment, ingress, egress, now)
                 return self._give(key, flow, segment, from_client, now)
             flow.close(Closing.TIMEOUT, now)
             self._flows.forget(key)
@@ -164,6 +160,7 @@ class Firewall:
             if flow.restless:
                 self._restless[key] = flow
         self._flows.close_idle(now)
+        self._access_log.expire(now)
         return tuple(packets)
 
     def hand_over(self) -> bytes:
@@ -204,10 +201,10 @@ class Firewall:
 
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
-        begins = _begins(segment)
-        opening = _opening(segment, ingress, egress, begins)
-        if begins:
+        opening = of_segment(segment, ingress, egress)
+        if opening.begins:
             admission = self._admit(replace(opening, time=now))
+            self._access_log.take(opening, admission, now)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
             denial = self._flows.denial(TCP, admission.limits)
@@ -217,7 +214,7 @@ class Firewall:
             flow = self._build(admission, segment, key, True, now)
             return self._give(key, flow, segment, True, now)
         if segment.flags & RST or (segment.flags & SYN and not self._recorded):
-            return self._deny(opening, _unknown(opening), segment.flags, now)
+            return self._deny(opening, unknown(opening), segment.flags, now)
         return self._adopt(opening, segment, key, now)
 
     def _adopt(self, opening: Opening, segment: Segment, key: Key, now: float) -> Verdict:
@@ -244,7 +241,7 @@ class Firewall:
             ):
                 admission, from_client = reverse, False
         if admission.denial is not None:
-            return self._deny(opening, _unknown(opening), segment.flags, now)
+            return self._deny(opening, unknown(opening), segment.flags, now)
         if not from_client:
             key = turned(key)
         flow = self._build(admission, segment, key, from_client, now)
@@ -284,44 +281,34 @@ class Firewall:
         self, packet: bytes, now: float, ingress: str, egress: str, mark: int
     ) -> Verdict:
         """Judge a packet that is not TCP; live, only TCP and ICMP errors about it are queued."""
-        at = header_length(packet) if packet else 0
-        transport = packet[at : at + 4]
-        if at < 20 or len(transport) < 4:
+        read = of_packet(packet, ingress, egress)
+        if read is None:
             return DROP
-        protocol = packet[9]
+        opening, flags = read
+        protocol = opening.protocol
         if protocol == ICMP and (quoted := icmp.quote(packet)):
             verdict = self._receive_error(packet, quoted, mark)
             if verdict is not None:
                 return verdict
-        source_port = destination_port = 0
-        icmp_type = -1
-        if protocol == UDP:
-            source_port, destination_port = _PORTS.unpack(transport)
-        elif protocol == ICMP:
-            icmp_type = transport[0]
-        opening = Opening(
-            protocol=protocol,
-            source=IPv4Address(packet[12:16]),
-            source_port=source_port,
-            destination=IPv4Address(packet[16:20]),
-            destination_port=destination_port,
-            icmp_type=icmp_type,
-            ingress=ingress,
-            egress=egress,
+        key = (
+            protocol,
+            int(opening.source),
+            opening.source_port,
+            int(opening.destination),
+            opening.destination_port,
+            mark,
         )
-        ends = (int(opening.source), source_port, int(opening.destination), destination_port)
-        key = (protocol, *ends, mark)
         known = self._flows.get(key)
         if known is not None and isinstance(known[0], Uninspected):
             verdict = known[0].touch(now)
             self._flows.note(key)
             return verdict
         admission = self._admit(replace(opening, time=now))
+        self._access_log.take(opening, admission, now)
         if admission.denial is None and protocol == UDP:
             admission = replace(admission, denial=self._flows.denial(UDP, admission.limits))
         if admission.denial is not None:
-            type_and_code = transport[0] << 8 | transport[1] if protocol == ICMP else 0
-            return self._deny(opening, admission, type_and_code, now)
+            return self._deny(opening, admission, flags, now)
         if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
             self._flows.add(key, Uninspected(flow, now, _ignore), now, admission.limits)
@@ -341,54 +328,16 @@ class Firewall:
             return FORWARD
         return Verdict(True, icmp.renumber(packet, quoted, sequence))
 
+    def _deny_unknown(self, segment: Segment, ingress: str, egress: str, now: float) -> Verdict:
+        """Report a segment that belongs to no connection."""
+        opening = of_segment(segment, ingress, egress)
+        return self._deny(opening, unknown(opening), segment.flags, now)
+
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:
         """Report a packet that may not pass."""
         if admission.denial is not None:
-            self._report(
-                PacketDenied(
-                    now,
-                    admission.denial,
-                    opening.protocol,
-                    admission.client,
-                    admission.server,
-                    admission.access_list,
-                    flags,
-                    admission.limits,
-                )
-            )
+            self._report(denied(opening, admission, admission.denial, flags, now))
         return DROP
-
-
-def _begins(segment: Segment) -> bool:
-    """Whether a segment is the first of a connection."""
-    return bool(segment.flags & (SYN | ACK | RST | FIN) == SYN)
-
-
-def _opening(segment: Segment, ingress: str, egress: str, begins: bool = False) -> Opening:
-    return Opening(
-        protocol=TCP,
-        source=IPv4Address(segment.source),
-        source_port=segment.source_port,
-        destination=IPv4Address(segment.destination),
-        destination_port=segment.destination_port,
-        ingress=ingress,
-        egress=egress,
-        begins=begins,
-    )
-
-
-def _unknown(opening: Opening) -> Admission:
-    """The answer to a TCP segment that belongs to no connection and begins none."""
-    return Admission(
-        client=_endpoint(opening.ingress, opening.source, opening.source_port),
-        server=_endpoint(opening.egress, opening.destination, opening.destination_port),
-        inbound=False,
-        denial=Denial.NO_CONNECTION,
-    )
-
-
-def _endpoint(interface: str, address: IPv4Address, port: int) -> Endpoint:
-    return Endpoint(interface, address, port, address, port)
 
 
 def _ignore(event: Event) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 
 from appliance.events import (
+    AccessListHit,
     Closing,
     ConnectionBuilt,
     ConnectionClosed,
     Denial,
+    DeniedFlowsFull,
     Endpoint,
     Event,
     Flow,
@@ -79,8 +81,17 @@ class Syslog:
                 return None
             case ConnectionClosed():
                 body = self._closed(event)
+            case PacketDenied(quiet=True):
+                return None
             case PacketDenied():
                 body = self._denied(event)
+            case AccessListHit():
+                body = self._hit(event)
+            case DeniedFlowsFull():
+                body = (
+                    "1-106101: Number of cached deny-flows for ACL log has reached limit "
+                    f"({event.most})"
+                )
             case Inspected(kind=Kind.ADDRESS_EDITED):
                 body = _address_edited(event)
             case Inspected(kind=Kind.COMMAND_BLOCKED) if self._tells_of_noop:
@@ -135,6 +146,18 @@ class Syslog:
         modern = self._release.modern_messages
         body = _denied(event, modern)
         return f"{body} [0x0, 0x0]" if modern and event.reason is Denial.ACCESS_LIST else body
+
+    def _hit(self, event: AccessListHit) -> str:
+        source, destination = event.source, event.destination
+        when = f"{event.interval}-second interval" if event.interval else "first hit"
+        return (
+            f"{event.level}-106100: access-list {event.access_list} "
+            f"{'permitted' if event.permitted else 'denied'} "
+            f"{_PROTOCOLS.get(event.protocol, event.protocol)} "
+            f"{source.interface}/{source.address}({source.port}) -> "
+            f"{destination.interface}/{destination.mapped}({event.port}) hit-cnt {event.hits} "
+            f"{f'{when} [0x0, 0x0]' if self._release.modern_messages else f'({when})'}"
+        )
 
 
 def _sides(flow: Flow) -> tuple[Endpoint, Endpoint]:

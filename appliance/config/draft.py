@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -13,6 +13,7 @@ from appliance.config.model import (
     DEFAULT_FACILITY,
     AccessGroup,
     ClassMap,
+    FlowLog,
     GroupKind,
     Hardware,
     LogHost,
@@ -168,6 +169,12 @@ class Entry:
     times: Use | None = None
     inactive: bool = False
 
+    @property
+    def matched(self) -> Entry:
+        """The same without what does not count when a line is looked for: `inactive`, `log`."""
+        rule = replace(self.rule, log=None) if self.rule else None
+        return replace(self, rule=rule, inactive=False)
+
 
 @dataclass(slots=True)
 class GroupEntry:
@@ -286,6 +293,7 @@ class Draft:
     object_groups: dict[str, GroupEntry] = field(default_factory=dict)
     standard_lists: dict[str, dict[str, Place]] = field(default_factory=dict)
     time_ranges: dict[str, TimeRangeEntry] = field(default_factory=dict)
+    flow_log: FlowLog = field(default_factory=FlowLog)
     smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
     mail_hosts: list[IPv4Address] = field(default_factory=list)
     nat_control: bool = False

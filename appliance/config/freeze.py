@@ -101,6 +101,7 @@ def freeze(draft: Draft) -> Configuration:
         policy_maps=policy_maps,
         service_policies=tuple(entry.policy for entry in draft.service_policies.values()),
         inspections=inspections,
+        flow_log=draft.flow_log,
         kept=_kept(draft),
         unmentioned=tuple(
             Definition(words, name, place)
@@ -244,15 +245,21 @@ def _lines(draft: Draft, entries: list[Entry]) -> tuple[RuleLine | Remark, ...]:
     kept: list[Entry] = []
     known: dict[Entry, int] = {}
     for entry in entries:
-        number = known.setdefault(replace(entry, inactive=False), len(kept))
-        if entry.rule is None or number == len(kept):
+        if entry.rule is None:
+            kept.append(entry)
+            continue
+        number = known.setdefault(entry.matched, len(kept))
+        if number == len(kept):
             kept.append(entry)
             continue
         first = kept[number]
-        if first.inactive != entry.inactive:
-            # As on the device, this puts the first one out of force, or back in.
-            kept[number] = replace(first, inactive=entry.inactive)
-        elif first.rule:
+        assert first.rule is not None  # noqa: S101  remarks are not in `known`
+        if first != entry:
+            # As on the device, it changes the first one where that stands: puts it out of force or
+            # back in, or has it logged in another way.
+            later = entry.rule.place.line > first.rule.place.line
+            kept[number] = entry if later else first
+        else:
             draft.warn(
                 entry.rule.place,
                 f"the same as line {first.rule.place.line}",

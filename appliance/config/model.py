@@ -304,6 +304,21 @@ class TimeRange:
 
 
 @dataclass(frozen=True, slots=True)
+class LineLog:
+    """`log` of an access list line: message 106100 in place of 106023.
+
+    Args:
+        level: the severity of that message.
+        interval: seconds between two messages of one flow.
+        disabled: whether the line draws no message at all (`log disable`).
+    """
+
+    level: int = 6
+    interval: int = 300
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """What an access list's line or a conduit means, or one of the rules that it means.
 
@@ -320,6 +335,7 @@ class Rule:
         icmp_type: ICMP type, None for any.
         place: where it stands.
         times: when it is in force, None for always.
+        log: its `log`, None where it has none.
     """
 
     permit: bool
@@ -330,6 +346,7 @@ class Rule:
     destination_ports: Ports | None
     icmp_type: int | None
     place: Place = field(compare=False)
+    log: LineLog | None = None
     times: TimeRange | None = None
 
 
@@ -375,6 +392,20 @@ class AccessList:
     def rules(self) -> tuple[Rule, ...]:
         """The rules that its lines mean, see `elementary`."""
         return elementary(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLog:
+    """How flows are kept that lines with `log` have matched.
+
+    Args:
+        most: of denied ones (`access-list deny-flow-max`).
+        alert_interval: seconds between two messages that there are as many
+            (`access-list alert-interval`).
+    """
+
+    most: int = 4096
+    alert_interval: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,6 +668,7 @@ class Configuration:
     policy_maps: tuple[PolicyMap, ...] = ()
     service_policies: tuple[ServicePolicy, ...] = ()
     inspections: tuple[Inspection, ...] = ()
+    flow_log: FlowLog = FlowLog()
     kept: tuple[Kept, ...] = ()
     unmentioned: tuple[Definition, ...] = field(default=(), compare=False)
     object_groups: tuple[ObjectGroup, ...] = ()

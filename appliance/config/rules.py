@@ -37,13 +37,14 @@ from appliance.config.model import (
     ANY,
     Configuration,
     GroupKind,
+    LineLog,
     Operator,
     Part,
     Ports,
     Rule,
     RuleLine,
 )
-from appliance.config.services import ICMP_TYPES, PROTOCOLS, port_names
+from appliance.config.services import ICMP_TYPES, PROTOCOLS, SEVERITIES, port_names
 from appliance.errors import Place
 from appliance.protocol import ICMP, TCP, UDP
 
@@ -207,8 +208,12 @@ class _FirstPorts(Piece):
 _LOG = Sequence(
     Keyword("log", "log"),
     Options(
-        OneOf(Keyword("disable"), Keyword("default"), Argument("log_level", SEVERITY)),
-        Sequence(Keyword("interval"), Argument("interval", Integer(1, 600, "SECONDS"))),
+        OneOf(
+            Keyword("disable", "log_disabled"),
+            Keyword("default", "log_default"),
+            Argument("log_level", SEVERITY),
+        ),
+        Sequence(Keyword("interval"), Argument("log_interval", Integer(1, 600, "SECONDS"))),
     ),
 )
 _TIMES = (
@@ -257,7 +262,8 @@ def rule_form(first: str, second: str, logs: bool, timed: bool = False) -> Label
         _OBJECT,
         Sequence(Argument("protocol", PROTOCOL), _end(first), _end(second), Options(*tail)),
     )
-    written = f"{' [log ...]' if logs else ''}{' [time-range NAME] [inactive]' if timed else ''}"
+    written = " [log [LEVEL | disable | default] [interval SECONDS]]" if logs else ""
+    written += " [time-range NAME] [inactive]" if timed else ""
     return Labelled(f"PROTOCOL {ends}{written}", rule)
 
 
@@ -336,6 +342,19 @@ def _groups(
     return tuple(uses)
 
 
+def _line_log(arguments: Arguments) -> LineLog | None:
+    if not arguments.get("log", bool) or arguments.get("log_default", bool):
+        return None
+    if arguments.get("log_disabled", bool):
+        return LineLog(disabled=True)
+    level, interval = arguments.get("log_level", int), arguments.get("log_interval", int)
+    default = LineLog()
+    return LineLog(
+        default.level if level is None else level,
+        default.interval if interval is None else interval,
+    )
+
+
 def read_rule(draft: Draft, arguments: Arguments) -> Entry:
     """The rule that a command's arguments state, with warnings for what they leave in doubt."""
     source, destination = arguments.need("source", _End), arguments.need("destination", _End)
@@ -346,12 +365,6 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
         ports = arguments.get(key, Ports)
         if ports is not None and not ports.ranges():
             draft.warn(arguments.where(key), "no port is like that", "the line matches nothing")
-    if arguments.get("log", bool):
-        draft.warn(
-            arguments.where("log"),
-            "`log` of a rule is not implemented",
-            "the rule counts; what it permits or denies is logged as without `log`",
-        )
     rule = Rule(
         permit=arguments.need("permit", bool),
         protocol=arguments.get("protocol", int),
@@ -361,6 +374,7 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
         destination_ports=arguments.get("destination_ports", Ports),
         icmp_type=arguments.get("icmp_type", int),
         place=arguments.place,
+        log=_line_log(arguments),
     )
     ends = ((Part.SOURCE, source.interface), (Part.DESTINATION, destination.interface))
     times = arguments.get("times", str)
@@ -379,6 +393,7 @@ _PROTOCOL_NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
     ICMP: "icmp",
 }
 _ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
+_SEVERITY_NAMES = {number: name for name, number in SEVERITIES.items()}
 
 
 def printed_network(network: IPv4Network) -> str:
@@ -427,6 +442,17 @@ def printed_ports(ports: Ports | None, protocol: str, language: Language) -> str
     return " ".join((ports.operator.value, *(names.get(n, str(n)) for n in numbers)))
 
 
+def _logged(log: LineLog | None) -> str:
+    if log is None:
+        return ""
+    if log.disabled:
+        return "log disable"
+    default = LineLog()
+    level = "" if log.level == default.level else f" {_SEVERITY_NAMES[log.level]}"
+    interval = "" if log.interval == default.interval else f" interval {log.interval}"
+    return f"log{level}{interval}"
+
+
 def printed_rule(
     line: RuleLine, configuration: Configuration, destination_first: bool = False
 ) -> str:
@@ -458,6 +484,7 @@ def printed_rule(
         groups.get(Part.PROTOCOL) or printed_protocol(rule.protocol),
         *(destination + source if destination_first else source + destination),
         groups.get(Part.ICMP_TYPE) or icmp_type,
+        _logged(rule.log),
         f"time-range {rule.times.name}" if rule.times else "",
         "inactive" if line.inactive else "",
     )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config.load import read_text
 from appliance.errors import printable
 from appliance.lab.namespace import Namespace
+from appliance.live import hits
 from appliance.live.command import run
-
-# Each rule that stands for a line of the rule file has that line in its comment.
-_RULE = re.compile(r'^\[(\d+):\d+\] -A \S+ .*--comment "line (\d+)"', re.MULTILINE)
-_END_OF_LIST = re.compile(r"^\[(\d+):\d+\] -A PIXGUARD-ACL-(\S+) -j DROP$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +35,14 @@ def read_hits(namespace: Namespace, rule_file: Path) -> tuple[Hits, ...]:
     Raises:
         PixguardError: the rules cannot be listed.
     """
-    rules = run(namespace.command("iptables-save", "-c", "-t", "filter"), "iptables")
-    counts: dict[int, int] = {}
-    for count, line in _RULE.findall(rules):
-        counts[int(line)] = counts.get(int(line), 0) + int(count)
+    found = hits.read_hits(
+        run(namespace.command("iptables-save", "-c", "-t", "filter"), "iptables")
+    )
     lines = read_text(rule_file).split("\n")
-    found = [Hits(printable(lines[line - 1].strip()), counts[line]) for line in sorted(counts)]
-    for count, interface in _END_OF_LIST.findall(rules):
-        found.append(Hits(f"end of the access list on {interface}: denied", int(count)))
-    return tuple(found)
+    told = [
+        Hits(printable(lines[line - 1].strip()), count)
+        for line, count in sorted(found.lines.items())
+    ]
+    for interface, count in found.ends.items():
+        told.append(Hits(f"end of the access list on {interface}: denied", count))
+    return tuple(told)

@@ -26,19 +26,28 @@ from appliance.config.model import (
 from appliance.errors import PixguardError
 from appliance.live import connmark
 from appliance.live.command import run
-from appliance.live.table import Chain, Table
+from appliance.live.hits import kept_counts, saved_counts
+from appliance.live.table import Chain, Counts, Table
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 from appliance.protocol import ICMP, SMTP, TCP, UDP
 from appliance.smtp.release import ANSWERS
 
 _DROP = "-j DROP"
+_DENY = "-j PIXGUARD-DENIED"
 _CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
+# TCP segments of no connection are INVALID, and so are those whose checksum is wrong.
+_INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {_DENY}", f"-p {ICMP} {_DENY}", _DROP))
 _PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
 _COPY_MARK = f"-j CONNMARK --restore-mark --nfmask {connmark.ALL:#x} --ctmask {connmark.ALL:#x}"
+_UNMARK = f"-j MARK --set-xmark 0x0/{connmark.ALL:#x}"
+_LOGGED = f"{connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
+_MARKED = f"-m mark --mark {_LOGGED}"
 _UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
 _REFUSALS_TOLD = 50
 """A second: of connections beyond the limits of a static, as many are told of."""
+DENIALS_TOLD = 500
+"""A second, of each interface: of as many denied packets the first worker is told."""
 _TRANSLATED = f"-m connmark ! --mark 0x0/{connmark.TRANSLATION:#x}"
 
 
@@ -108,7 +117,7 @@ class _Compiler:
         return Rules(self._filter(), self._nat(), self._filter6())
 
     def _filter(self) -> Table:
-        chains = [*self._entrance("-j PIXGUARD-STATE"), self._state(), self._new()]
+        chains = [*self._entrance("-j PIXGUARD-STATE", _DENY), self._state(), self._new()]
         for interface, linux in self._interfaces:
             if interface.name in self._bound:
                 chains.append(_list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name]))
@@ -119,6 +128,10 @@ class _Compiler:
             self._worker(),
             self._queue(),
             self._refused(),
+            _INVALID,
+            self._copied("PIXGUARD-DENIED", 0, _DROP),
+            self._copied("PIXGUARD-LOGGED", connmark.PERMITTED, _UNMARK),
+            self._copy(),
             Chain(
                 "PIXGUARD-OWN",
                 (f"-m mark --mark {connmark.OWN_PACKET:#x}/{connmark.ALL:#x} -j ACCEPT",),
@@ -127,14 +140,17 @@ class _Compiler:
         jumps = (("FORWARD", "PIXGUARD"), ("OUTPUT", "PIXGUARD-OWN"))
         return Table("filter", jumps, tuple(chains))
 
-    def _entrance(self, target: str) -> tuple[Chain, Chain]:
-        """Sends what goes from one of our interfaces to another of them to a target."""
+    def _entrance(self, target: str, back: str = _DROP) -> tuple[Chain, Chain]:
+        """Sends what goes from one of our interfaces to another of them to a target.
+
+        What would leave by the interface it came in by goes to the target `back`.
+        """
         # Nothing leaves by the interface it came in by: it could pose as the other end of a
         # connection there.
         from_each = [
             rule
             for x in self._linux.values()
-            for rule in (f"-i {x} -o {x} -j DROP", f"-i {x} -j PIXGUARD-FROM")
+            for rule in (f"-i {x} -o {x} {back}", f"-i {x} -j PIXGUARD-FROM")
         ]
         return (
             Chain("PIXGUARD", tuple(from_each)),
@@ -147,28 +163,28 @@ class _Compiler:
         return Chain(
             "PIXGUARD-STATE",
             (
-                "-m conntrack --ctstate INVALID -j DROP",
+                f"-m conntrack --ctstate INVALID -j {_INVALID.name}",
                 # Errors quote segments as they were forwarded; there, numbers may be others.
                 f"-p icmp -m conntrack --ctstate RELATED -m connmark "
                 f"--mark {answered:#x}/{answered:#x} -j PIXGUARD-QUEUE",
                 f"-p icmp -m conntrack --ctstate RELATED {_PERMITTED} -j ACCEPT",
                 # No other RELATED: a helper's new connection inherits the mark of its master.
-                "-m conntrack ! --ctstate NEW,ESTABLISHED -j DROP",
+                f"-m conntrack ! --ctstate NEW,ESTABLISHED {_DENY}",
                 f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
                 f"{_PERMITTED} -j ACCEPT",
                 f"-m conntrack --ctstate NEW -j {_CLOSED.name}",
-                _DROP,
+                _DENY,
             ),
         )
 
     def _new(self) -> Chain:
         rules = [
-            f"-d {each.mapped} -m conntrack ! --ctstate DNAT -j DROP"
+            f"-d {each.mapped} -m conntrack ! --ctstate DNAT {_DENY}"
             for each in self._translations
             if each.stands_in
         ]
         rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
-        return Chain(_CLOSED.name, (*rules, _DROP))
+        return Chain(_CLOSED.name, (*rules, _DENY))
 
     def _ingress(self, interface: Interface, linux: str) -> Chain:
         """Judges the first packet of a connection that begins behind an interface."""
@@ -176,7 +192,7 @@ class _Compiler:
         rules = [f"-j PIXGUARD-ACL-{linux}"] if bound else []
         for other, other_linux in self._interfaces:
             if other.level == interface.level:
-                rules.append(f"-o {other_linux} -j DROP")
+                rules.append(f"-o {other_linux} {_DENY}")
             elif other.level > interface.level and not bound:
                 rules.append(f"-o {other_linux} -j PIXGUARD-CONDUITS")
         # The first translation that fits is taken, so later ones look whether there is one.
@@ -189,10 +205,12 @@ class _Compiler:
                 continue
             mark = f"CONNMARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
             rules.append(f"{matched} {_UNTRANSLATED} {_line(each.static.place.line)} -j {mark}")
+        if bound and any(map(_is_marked, self._bound[interface.name])):
+            rules.append(f"{_TRANSLATED} {_MARKED} -j PIXGUARD-LOGGED")
         for each in self._translations:
             if each.static.mapped_interface == interface.name:
                 rules += _limits(each)
-        return Chain(f"PIXGUARD-IN-{linux}", (*rules, f"{_TRANSLATED} -j PIXGUARD-PERMIT", _DROP))
+        return Chain(f"PIXGUARD-IN-{linux}", (*rules, f"{_TRANSLATED} -j PIXGUARD-PERMIT", _DENY))
 
     def _permit(self) -> Chain:
         # The port is the real one: here, as on the device, translation of the destination is done.
@@ -245,6 +263,23 @@ class _Compiler:
         told = f"-m limit --limit {_REFUSALS_TOLD}/second --limit-burst {_REFUSALS_TOLD}"
         queue = f"-j NFQUEUE --queue-num {self._box.queue}"
         return Chain("PIXGUARD-REFUSED", (_COPY_MARK, f"{told} {queue}", _DROP))
+
+    def _copied(self, name: str, mark: int, *rest: str) -> Chain:
+        """Has the first worker tell of a packet, but for floods: each interface has its own."""
+        told = f"-m limit --limit {DENIALS_TOLD}/second --limit-burst {DENIALS_TOLD}"
+        marked = f"-j MARK --set-xmark {mark:#x}/{connmark.ALL:#x}"
+        copies = (f"-i {x} {told} -j PIXGUARD-COPY" for x in self._linux.values())
+        return Chain(name, (marked, *copies, *rest))
+
+    def _copy(self) -> Chain:
+        """Copies a packet; its mark tells what has translated its destination."""
+        untold = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
+        marks = (
+            f"-i {self._linux[each.static.mapped_interface]} {_inbound(each)} {untold} "
+            f"-j MARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
+            for each in self._translations
+        )
+        return Chain("PIXGUARD-COPY", (*marks, f"-j NFLOG --nflog-group {self._box.queue}"))
 
     def _nat(self) -> Table:
         # No rule tells its line here: a line that only moves must not change this table.
@@ -330,18 +365,21 @@ def _targets(translation: Translation) -> tuple[str, str]:
 
 
 def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
-    """An access list or the conduits: what is permitted returns."""
-    return Chain(
-        name,
-        (
-            *(
-                f"{match} {_line(rule.place.line)} -j {'RETURN' if rule.permit else 'DROP'}"
-                for rule in rules
-                for match in _matches(rule)
-            ),
-            _DROP,
-        ),
-    )
+    """An access list or the conduits: what is permitted returns, marked if that is logged."""
+    made = [_UNMARK] if any(map(_is_marked, rules)) else []
+    for rule in rules:
+        silent = rule.log and rule.log.disabled
+        verdict = "-j RETURN" if rule.permit else _DROP if silent else _DENY
+        for match in _matches(rule):
+            if _is_marked(rule):
+                made.append(f"{match} -j MARK --set-xmark {_LOGGED}")
+            made.append(f"{match} {_line(rule.place.line)} {verdict}")
+    return Chain(name, (*made, _DENY))
+
+
+def _is_marked(rule: Rule) -> bool:
+    """Whether packets that a rule permits are to be told of."""
+    return rule.permit and rule.log is not None and not rule.log.disabled
 
 
 def _matches(rule: Rule) -> list[str]:
@@ -410,20 +448,26 @@ def install(rules: Rules, replaced: Rules | None = None) -> None:
 
     Args:
         rules: what `compile_rules` made.
-        replaced: what this process put in force before, if it did.
+        replaced: what this process put in force before, if it did; rules that stay the same go on
+            counting.
 
     Raises:
         PixguardError: the kernel or the iptables command refused.
     """
+    saved = saved_counts() if replaced else ""
+
+    def put(table: Table) -> None:
+        _load("iptables", table, kept_counts(saved, replaced.filter, table) if replaced else None)
+
     same = replaced is not None and replaced.nat == rules.nat
     # Somebody else may have emptied a built-in chain since.
     if not (same and rules.nat.is_entered(_present("iptables", "nat"))):
         # While translations change, no connection may begin: it would keep the wrong addresses.
-        _load("iptables", rules.closed())
+        put(rules.closed())
         _load("iptables", rules.nat)
     if _has_ipv6():
         _load("ip6tables", rules.filter6)
-    _load("iptables", rules.filter)
+    put(rules.filter)
 
 
 def withdraw() -> bool:
@@ -456,8 +500,8 @@ def _has_ipv6() -> bool:
     return Path("/proc/sys/net/ipv6").is_dir()
 
 
-def _load(command: str, table: Table) -> None:
-    _restore(command, table.text(_present(command, table.name)))
+def _load(command: str, table: Table, counts: Counts | None = None) -> None:
+    _restore(command, table.text(_present(command, table.name), counts))
 
 
 def _present(command: str, table: str) -> str:
@@ -467,7 +511,7 @@ def _present(command: str, table: str) -> str:
 def _restore(command: str, text: str) -> None:
     # The older variant has one lock for all its users; wait for it.
     try:
-        run([f"{command}-restore", "--noflush", "--wait", "10"], "iptables", text)
+        run([f"{command}-restore", "--noflush", "--counters", "--wait", "10"], "iptables", text)
     except PixguardError as error:
         if " -m time " not in text:
             raise

@@ -13,6 +13,13 @@ from typing import cast
 from netfilterqueue import COPY_PACKET, NetfilterQueue, Packet
 
 from appliance.errors import PixguardError
+from appliance.live.netlink import (
+    NETLINK_NETFILTER,
+    NETLINK_NO_ENOBUFS,
+    SOL_NETLINK,
+    attribute,
+    request,
+)
 
 DATAGRAM = 72 << 10
 """Bytes: the longest IPv4 packet and what netlink puts around it."""
@@ -23,12 +30,8 @@ BUDGET = 64
 SOCKET_BUFFER = 32 << 20
 """Bytes; room for bursts, since what does not fit the kernel drops."""
 
-# linux/netfilter/nfnetlink_queue.h and linux/netlink.h
-_NETLINK_NETFILTER = 12
-_SOL_NETLINK = 270
-_NETLINK_NO_ENOBUFS = 5
+# linux/netfilter/nfnetlink_queue.h
 _CONFIGURE = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
-_NLM_F_REQUEST = 1
 _CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
 _COPY_WHOLE = struct.pack("!IB", 0xFFFF, COPY_PACKET)
 _F_GSO = struct.pack("!I", 1 << 2)
@@ -62,20 +65,18 @@ class PacketQueue:
         self._socket = socket.socket(
             socket.AF_NETLINK,
             socket.SOCK_RAW,
-            _NETLINK_NETFILTER,
+            NETLINK_NETFILTER,
             fileno=os.dup(self._queue.get_fd()),
         )
-        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
         # The library copies 4,016 bytes at most and leaves segmentation to the kernel.
-        self._configure(number, _attribute(_CFG_PARAMS, _COPY_WHOLE))
-        self._configure(number, _attribute(_CFG_MASK, _F_GSO) + _attribute(_CFG_FLAGS, _F_GSO))
+        self._configure(number, attribute(_CFG_PARAMS, _COPY_WHOLE))
+        self._configure(number, attribute(_CFG_MASK, _F_GSO) + attribute(_CFG_FLAGS, _F_GSO))
         self._left = 0
 
     def _configure(self, number: int, attributes: bytes) -> None:
         # Without NLM_F_ACK: reading the acknowledgement could swallow a packet.
-        header = struct.pack("=IHHII", 20 + len(attributes), _CONFIGURE, _NLM_F_REQUEST, 0, 0)
-        address = struct.pack("!BBH", socket.AF_UNSPEC, 0, number)
-        self._socket.sendto(header + address + attributes, (0, 0))
+        self._socket.sendto(request(_CONFIGURE, socket.AF_UNSPEC, number, attributes), (0, 0))
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when packets wait."""
@@ -101,8 +102,3 @@ class PacketQueue:
         """Give the queue back; packets that wait in it are dropped."""
         self._queue.unbind()
         self._socket.close()
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    padding = b"\0" * (-len(value) % 4)
-    return struct.pack("=HH", 4 + len(value), kind) + value + padding

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from appliance.events import (
+    AccessListHit,
     Closing,
     ConnectionBuilt,
     ConnectionClosed,
     Denial,
+    DeniedFlowsFull,
     Endpoint,
     Event,
     Fault,
@@ -21,7 +23,7 @@ from appliance.live.framing import Message
 
 Record: TypeAlias = dict[str, str | int | float]
 
-Source: TypeAlias = Closing | Denial | Kind | type[ConnectionBuilt] | type[Fault]
+Source: TypeAlias = Closing | Denial | Kind | int | type[Event]
 """What decides which message an event draws, while release and rule file are the same."""
 
 _LOG_ON = (b"AUTH", b"X-EXPS")
@@ -31,6 +33,8 @@ _KINDS = {
     ConnectionBuilt: "connection-built",
     ConnectionClosed: "connection-closed",
     PacketDenied: "packet-denied",
+    AccessListHit: "access-list-hit",
+    DeniedFlowsFull: "denied-flows-full",
     Fault: "fault",
 }
 
@@ -53,8 +57,10 @@ def source(event: Event) -> Source:
     match event:
         case Inspected():
             return event.kind
-        case PacketDenied():
+        case PacketDenied(quiet=False):
             return event.reason
+        case AccessListHit():
+            return event.level
         case ConnectionClosed():
             return event.closing
         case _:
@@ -87,6 +93,18 @@ def record(event: Event, message: Message | None) -> Record:
                 "source": _end(event.source),
                 "destination": _end(event.destination),
             }
+        case AccessListHit():
+            fields |= {
+                "access-list": event.access_list,
+                "permitted": event.permitted,
+                "protocol": event.protocol,
+                "source": _end(event.source),
+                "destination": f"{event.destination.mapped}:{event.destination.mapped_port}",
+                "hits": event.hits,
+                "interval": event.interval,
+            }
+        case DeniedFlowsFull():
+            fields |= {"flows": event.most}
         case Inspected():
             fields |= _flow(event.flow)
             fields |= {

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 _OURS = re.compile(r"^:(PIXGUARD(?:-\S+)?) ", re.MULTILINE)
 _OUR_JUMPS = re.compile(r"^-A ((?!PIXGUARD)[A-Z]+ -j PIXGUARD(?:-\S+)?)$", re.MULTILINE)
+
+Counts: TypeAlias = Mapping[tuple[str, int], str]
+"""Counters that rules begin with, "[packets:bytes]", by chain and number in it, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,14 @@ class Table:
     jumps: tuple[tuple[str, str], ...] = ()
     chains: tuple[Chain, ...] = ()
 
-    def text(self, present: str = "") -> str:
+    def text(self, present: str = "", counts: Counts | None = None) -> str:
         """Input of `iptables-restore --noflush` that puts this in place of what was ours.
 
         Args:
             present: what the table holds, as `iptables-save` prints it.
+            counts: what rules have counted before, for `--counters`; None for nothing.
         """
+        counted = counts or {}
         names = [chain.name for chain in self.chains]
         stale = [name for name in _OURS.findall(present) if name not in names]
         lines = [f"*{self.name}"]
@@ -50,7 +57,9 @@ class Table:
         lines += [f":{name} - [0:0]" for name in names + stale]
         lines += [f"-I {built_in} 1 -j {name}" for built_in, name in self.jumps]
         lines += [
-            f"-A {chain.name} {rule}".strip() for chain in self.chains for rule in chain.rules
+            f"{counted.get((chain.name, number), '')} -A {chain.name} {rule}".strip()
+            for chain in self.chains
+            for number, rule in enumerate(chain.rules)
         ]
         lines += [f"-X {name}" for name in stale]
         return "\n".join([*lines, "COMMIT", ""])

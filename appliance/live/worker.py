@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import deque
 from dataclasses import dataclass
 from typing import IO
 
@@ -25,7 +26,9 @@ from appliance.events import Event, Fault
 from appliance.firewall import Firewall
 from appliance.live import connmark
 from appliance.live.admission import LiveAdmission
+from appliance.live.conntrack import Conntrack
 from appliance.live.counters import Counters, Usage
+from appliance.live.denials import Denials
 from appliance.live.framing import Message, is_logged
 from appliance.live.messages import (
     Channel,
@@ -39,6 +42,7 @@ from appliance.live.messages import (
     Recorded,
     Stop,
 )
+from appliance.live.packet_log import LoggedPacket, PacketLog
 from appliance.live.privileges import become, end_with
 from appliance.live.queue import PacketQueue
 from appliance.live.rate import LIMIT, LineRate
@@ -56,6 +60,9 @@ COUNT_EVERY = 0.25
 
 SIGN_OF_LIFE_EVERY = 2.0
 """Seconds between two reports of the counters, if they have not."""
+
+DENIALS_AT_ONCE = 0.005
+"""Seconds spent on telling of denied packets before the queue is looked at again."""
 
 LEFT_OUT_EVERY = 1.0
 """Seconds between two looks at which lines were left out of the log."""
@@ -89,6 +96,13 @@ class Worker:
         self._connections = connections
         self._queue = PacketQueue(queue, box.queue_length, self._judge)
         self._sender = Sender()
+        # The first worker tells of denied packets.
+        tells = queue == box.queue
+        self._packet_log = PacketLog(queue) if tells else None
+        self._conntrack = Conntrack() if tells else None
+        self._denials: Denials | None = None
+        self._copies: deque[LoggedPacket] = deque()
+        """Of packets that are to be told of."""
         self._interfaces = {linux: name for name, linux in box.interfaces}
         self._names: dict[int, str] = {0: ""}
         # Seconds since the epoch, but never set back or forward.
@@ -118,6 +132,10 @@ class Worker:
         self._admission = LiveAdmission(configuration, release, order.box.adopt, order.box.workers)
         product = configuration.version.product if configuration.version else "PIX"
         self._syslog = Syslog(product, release)
+        if self._denials:
+            self._denials.configure(configuration, release)
+        elif self._conntrack:
+            self._denials = Denials(self._conntrack, self._report, configuration, release)
         self._logging = configuration.logging
         self._lines = {}
         self._names = {0: ""}  # an interface may have come again under another number
@@ -154,17 +172,27 @@ class Worker:
         with selectors.DefaultSelector() as selector:
             selector.register(self._queue, selectors.EVENT_READ)
             selector.register(self._channel, selectors.EVENT_READ)
+            if self._packet_log:
+                selector.register(self._packet_log, selectors.EVENT_READ)
             tick = count = left_out = self._now()
             while self._running and not self._channel.ended:
                 selector.modify(self._channel, self._channel.awaited)
-                for key, ready in selector.select(TICK):
+                busy = False
+                for key, ready in selector.select(0 if self._copies else TICK):
                     if key.fileobj is self._queue:
+                        busy = True
                         self._queue.drain()
+                    elif self._packet_log and key.fileobj is self._packet_log:
+                        if not self._copies:
+                            self._copies.extend(self._packet_log.read())
                     elif ready & selectors.EVENT_WRITE:
                         self._channel.flush()
                     else:
                         self._obey()
                 now = self._now()
+                if self._copies and (not busy or now >= tick):
+                    # Mail goes before, but for a little each time.
+                    self._tell_of_copies(now)
                 if now >= tick:
                     tick = now + TICK
                     self._expire(now)
@@ -176,6 +204,9 @@ class Worker:
                     self._count()
         self._queue.close()
         self._sender.close()
+        for opened in (self._packet_log, self._conntrack):
+            if opened:
+                opened.close()
         if self._handing_over:
             # Nothing is judged any more: what is written down is all there is.
             self._connections.write(self._firewall.hand_over())
@@ -232,6 +263,18 @@ class Worker:
             self._fault(traceback.format_exc())
         else:
             self._release(packets)
+        if self._denials:
+            self._denials.expire(now)
+
+    def _tell_of_copies(self, now: float) -> None:
+        """Tell of denied packets, for a short time."""
+        while self._denials and self._copies and self._now() < now + DENIALS_AT_ONCE:
+            copy = self._copies.popleft()
+            ingress, egress = self._name(copy.indev), self._name(copy.outdev)
+            try:
+                self._denials.take(copy, ingress, egress, now)
+            except Exception:
+                self._fault(traceback.format_exc())
 
     def _release(self, packets: tuple[bytes, ...]) -> None:
         for packet in packets:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Address
 
-from appliance.admission import Admission, Opening
-from appliance.config.model import Configuration, Interface, Rule, elementary
+from appliance.admission import Admission, Logged, Opening
+from appliance.config.model import Configuration, Interface, elementary
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED
-from appliance.policy.access_list import first_match
+from appliance.policy.access_list import Rules
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 from appliance.protocol import ICMP, TCP, UDP
@@ -49,12 +49,14 @@ class Step:
         why: the answer, one sentence without a final stop.
         place: where the rule that decided stands, None where no single rule did.
         denial: why the packet may not pass; None if it passed this question.
+        logged: the line of an access list that decided, if that has `log`.
     """
 
     phase: Phase
     why: str
     place: Place | None = None
     denial: Denial | None = None
+    logged: Logged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,12 @@ class Policy:
         self._routing = Routing(configuration)
         self._translations = Translations(configuration, self._routing)
         lists = {each.name: each for each in configuration.access_lists}
-        self._bound: dict[str, tuple[str, tuple[Rule, ...], Place]] = {
-            group.interface: (group.access_list, lists[group.access_list].rules, group.place)
+        self._bound: dict[str, tuple[str, Place]] = {
+            group.interface: (group.access_list, group.place)
             for group in configuration.access_groups
         }
-        self._conduits: tuple[Rule, ...] = elementary(configuration.conduits)
+        self._rules = {name: Rules(each.rules) for name, each in lists.items()}
+        self._conduits = Rules(elementary(configuration.conduits))
         self._configuration = configuration
 
     def admit(self, opening: Opening) -> Admission:
@@ -121,6 +124,11 @@ class Policy:
         Args:
             opening: as for `admit`.
         """
+        decision = self._decide(opening)
+        logged = next((step.logged for step in decision.steps if step.logged), None)
+        return replace(decision, admission=replace(decision.admission, logged=logged))
+
+    def _decide(self, opening: Opening) -> Decision:
         path = self._path(opening if opening.ingress else self._placed(opening))
         steps = [self._route(path)]
         ingress, egress = path.ingress, path.egress
@@ -204,7 +212,7 @@ class Policy:
         levels = f"{ingress.name} (security{ingress.level}) to {egress.name} ({egress.level})"
         if ingress.level > egress.level:
             return Step(Phase.LEVELS, f"{levels} passes without a rule")
-        rule = first_match(self._conduits, path.packet)
+        rule = self._conduits.first_match(path.packet)
         if rule and rule.permit:
             return Step(Phase.CONDUIT, "this conduit permits it", rule.place)
         if rule:
@@ -214,14 +222,18 @@ class Policy:
         denial = _NO_PERMIT.get(path.packet.protocol, Denial.NO_PERMIT_OTHER)
         return Step(Phase.CONDUIT, why, rule.place if rule else None, denial)
 
-    def _access_list(
-        self, packet: Opening, name: str, rules: tuple[Rule, ...], place: Place
-    ) -> Step:
-        rule = first_match(rules, packet)
-        if rule and rule.permit:
-            return Step(Phase.ACCESS_LIST, f"this rule of {name} permits it", rule.place)
-        why = f"this rule of {name} denies it" if rule else f"no rule of {name} permits it"
-        return Step(Phase.ACCESS_LIST, why, rule.place if rule else place, Denial.ACCESS_LIST)
+    def _access_list(self, packet: Opening, name: str, place: Place) -> Step:
+        rule = self._rules[name].first_match(packet)
+        if rule is None:
+            why = f"no rule of {name} permits it"
+            return Step(Phase.ACCESS_LIST, why, place, Denial.ACCESS_LIST)
+        logged = None
+        if rule.log:
+            flow_log = self._configuration.flow_log
+            logged = Logged(name, rule.permit, rule.log, flow_log)
+        why = f"this rule of {name} {'permits' if rule.permit else 'denies'} it"
+        denial = None if rule.permit else Denial.ACCESS_LIST
+        return Step(Phase.ACCESS_LIST, why, rule.place, denial, logged)
 
     def _translate(self, path: _Path, ingress: Interface, egress: Interface) -> Step:
         if ingress.level == egress.level:
@@ -249,7 +261,7 @@ class Policy:
         packet, ingress, egress = path.packet, path.ingress, path.egress
         access_list = ""
         if step.denial is Denial.ACCESS_LIST and ingress:
-            access_list, _, _ = self._bound[ingress.name]
+            access_list, _ = self._bound[ingress.name]
         return Admission(
             client=_end(ingress.name if ingress else "", packet.source, packet.source_port),
             server=_end(egress.name if egress else "", packet.destination, packet.destination_port),

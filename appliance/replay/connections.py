@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from appliance.events import (
+    AccessListHit,
     Closing,
     ConnectionBuilt,
     ConnectionClosed,
+    Endpoint,
     Event,
     Inspected,
     PacketDenied,
@@ -20,7 +22,7 @@ from appliance.syslog import Syslog
 class Noted:
     """An event of a connection with the log line it draws ("" for none)."""
 
-    event: Inspected | PacketDenied
+    event: Inspected | PacketDenied | AccessListHit
     message: str
 
 
@@ -79,6 +81,9 @@ class Connections:
         self._numbered: dict[int, Connection] = {}
         self._latest: dict[frozenset[Socket], Connection] = {}
         self._segment: Segment | None = None
+        self._hits: list[AccessListHit] = []
+        """Of the packet that the firewall has got, before it is known what becomes of it."""
+        self._logged: dict[tuple[Endpoint, Endpoint], Connection] = {}
 
     def expect(self, segment: Segment | None) -> None:
         """Say which packet the firewall gets next: what it reports then is about this one.
@@ -87,6 +92,7 @@ class Connections:
             segment: the TCP segment in it, None if there is none.
         """
         self._segment = segment
+        self._hits.clear()
 
     def report(self, event: Event) -> None:
         """Take an event of the firewall.
@@ -109,6 +115,12 @@ class Connections:
                     self._note(connection, event)
             case PacketDenied():
                 self._denied(event)
+            case AccessListHit(interval=0):
+                self._hits.append(event)
+            case AccessListHit():
+                connection = self._logged.get((event.source, event.destination))
+                if connection:
+                    self._note(connection, event)
 
     def sent(self, segment: Segment, time: float) -> None:
         """Take a segment that comes to the firewall, after the firewall got it.
@@ -137,7 +149,14 @@ class Connections:
     def _of(self, segment: Segment) -> Connection | None:
         return self._latest.get(frozenset((segment.source, segment.destination)))
 
-    def _note(self, connection: Connection, event: Inspected | PacketDenied) -> None:
+    def _note_hits(self, connection: Connection) -> None:
+        for hit in self._hits:
+            self._logged[hit.source, hit.destination] = connection
+            self._note(connection, hit)
+
+    def _note(
+        self, connection: Connection, event: Inspected | PacketDenied | AccessListHit
+    ) -> None:
         connection.events.append(Noted(event, self._syslog.message(event) or ""))
 
     def _built(self, event: ConnectionBuilt) -> None:
@@ -154,6 +173,7 @@ class Connections:
         connection = Connection(client, server, event.time, event.flow.inspected, permitted=True)
         self._numbered[event.flow.number] = connection
         self._begin(connection)
+        self._note_hits(connection)
 
     def _denied(self, event: PacketDenied) -> None:
         segment = self._segment
@@ -165,6 +185,7 @@ class Connections:
             known.closing = Closing.DROPPED
             known.sent.opening = segment.sequence
             self._begin(known)
+        self._note_hits(known)
         self._note(known, event)
 
     def _begin(self, connection: Connection) -> None:

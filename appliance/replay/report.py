@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from appliance.errors import printable
-from appliance.events import Inspected
+from appliance.events import AccessListHit, Inspected
 from appliance.replay.connections import Connection, Noted
 from appliance.replay.passage import Tally
 from appliance.replay.transcript import MAX_STREAM
@@ -122,6 +122,8 @@ def _event(noted: Noted, began: float) -> Iterator[str]:
             line += f" -> {_quoted(event.rewritten)}"
         if event.detail:
             line += f"  ({printable(event.detail)})"
+    elif isinstance(event, AccessListHit):
+        line += "  logged"
     else:
         line += "  denied"
     yield line

@@ -7,6 +7,8 @@ from appliance.config.model import (
     ANY,
     AccessGroup,
     Configuration,
+    FlowLog,
+    LineLog,
     Operator,
     Ports,
     Remark,
@@ -157,11 +159,46 @@ def test_a_comparison_that_no_port_meets_is_told(ports: str) -> None:
     assert warning_of(f"access-list 101 permit tcp any any {ports}").place.column == 36
 
 
-@pytest.mark.parametrize("log", ["log", "log 5", "log warnings interval 60", "log disable"])
-def test_log_is_told_not_to_be_implemented(log: str) -> None:
-    line = f"access-list 101 permit ip any any {log}"
-    assert rules(read(line, warnings=1)) == (ALL,)
-    assert warning_of(line).place.column == 35
+@pytest.mark.parametrize(
+    ("log", "meant"),
+    [
+        ("", None),
+        ("log default", None),
+        ("log", LineLog(6, 300)),
+        ("log debugging", LineLog(7, 300)),
+        ("log errors interval 60", LineLog(3, 60)),
+        ("log interval 60", LineLog(6, 60)),
+        ("log disable", LineLog(disabled=True)),
+    ],
+)
+def test_log(log: str, meant: LineLog | None) -> None:
+    found = read(f"access-list 101 permit ip any any {log}")
+    assert rules(found) == (replace(ALL, log=meant),)
+    text = "\n".join(printed(found)) + "\n"
+    written = "" if log == "log default" else log
+    assert f"access-list 101 permit ip any any {written}".rstrip() + " \n" in text
+    assert read_rules(text, "").configuration == found
+
+
+def test_a_line_whose_log_alone_differs_is_changed_where_it_stands() -> None:
+    lines = (
+        "access-list 101 deny tcp any any",
+        "access-list 101 permit ip any any log",
+        "access-list 101 deny tcp any any log 3",
+    )
+    assert [rule.log for rule in rules(read(*lines))] == [LineLog(3), LineLog()]
+    assert [rule.protocol for rule in rules(read(*lines))] == [6, None]
+    assert len(rules(read(*lines, "no access-list 101 permit ip any any"))) == 1
+    assert len(rules(read(*lines, "no access-list 101 permit ip any any log 4"))) == 1
+
+
+def test_how_flows_are_kept() -> None:
+    lines = ("access-list deny-flow-max 9", "access-list alert-interval 60")
+    assert read().flow_log == FlowLog(4096, 300)
+    assert read(*lines).flow_log == FlowLog(9, 60)
+    assert set(lines) <= set(printed(read(*lines)))
+    assert read(*lines, *(f"no {line}" for line in lines)).flow_log == FlowLog()
+    assert read(*lines, "no access-list deny-flow-max").flow_log == FlowLog(4096, 60)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +207,6 @@ def test_log_is_told_not_to_be_implemented(log: str) -> None:
         "access-list compiled",
         "no access-list compiled",
         "access-list 101 compiled",
-        "access-list deny-flow-max 9",
     ],
 )
 def test_tuning_has_no_effect(line: str) -> None:

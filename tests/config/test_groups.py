@@ -12,7 +12,7 @@ from appliance.admission import Opening
 from appliance.config.load import read_rules
 from appliance.config.model import Configuration, GroupKind, Nested, RuleLine, elementary
 from appliance.config.printing import printed
-from appliance.policy.access_list import first_match
+from appliance.policy.access_list import Rules
 from tests.config.reading import INTERFACES, error_of, findings_of, network, read, warning_of
 from tests.config.seven import error
 
@@ -382,7 +382,7 @@ def test_a_rule_with_groups_means_what_a_slow_reader_of_its_words_says(
     found = read(*lines, *rules)
     for source, source_port, destination, port in packets:
         opening = Opening(6, IPv4Address(source), source_port, IPv4Address(destination), port)
-        decided = first_match(found.access_lists[0].rules, opening)
+        decided = Rules(found.access_lists[0].rules).first_match(opening)
         expected = next(
             (
                 (number, rule.split()[2] == "permit")

@@ -15,7 +15,7 @@ from appliance.config.model import TimeRange
 from appliance.config.printing import printed
 from appliance.events import Denial, Event, PacketDenied
 from appliance.firewall import Firewall
-from appliance.policy.access_list import first_match
+from appliance.policy.access_list import Rules
 from appliance.policy.policy import Policy
 from appliance.smtp.release import RELEASES
 from tests.config.reading import error_of
@@ -105,9 +105,9 @@ def test_a_rule_is_in_force_within_its_time_range() -> None:
     found = good(*WORK, line)
     packet = Opening(6, IPv4Address("10.1.1.1"), 1, IPv4Address("10.1.1.2"), 25)
     listed = found.access_lists[0].rules
-    assert first_match(listed, replace(packet, time=at("2026-11-23T12:00:00")))
-    assert not first_match(listed, replace(packet, time=at("2026-11-23T22:00:00")))
-    assert first_match(listed, packet)
+    assert Rules(listed).first_match(replace(packet, time=at("2026-11-23T12:00:00")))
+    assert not Rules(listed).first_match(replace(packet, time=at("2026-11-23T22:00:00")))
+    assert Rules(listed).first_match(packet)
     assert f"{line} " in printed(found)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from appliance import access_log
 from appliance.box import Box
-from appliance.live import messages, rate
+from appliance.config.model import FlowLog
+from appliance.live import messages, netfilter, rate
 from appliance.smtp import dialogue, line
 from appliance.tcp import room, timeouts
 
@@ -28,6 +30,9 @@ def test_numbers_are_those_of_the_program():
         room.EMBRYONIC,
         room.FLOWS,
         *(1, 10, 30),
+        FlowLog().most,
+        access_log.PERMITTED,
+        *(netfilter.DENIALS_TOLD, netfilter.DENIALS_TOLD),
         Box(interfaces=()).queue_length,
         *(rate.LIMIT.lines, rate.LIMIT.lines),
         messages.MAX_WAITING,

@@ -86,6 +86,7 @@ class BoxedLab(Lab):
         prefix: as for a Lab.
         settings: keys of the box file.
         release: as for a Lab.
+        rules: the rule file.
     """
 
     def __init__(
@@ -93,8 +94,9 @@ class BoxedLab(Lab):
         prefix: str,
         settings: dict[str, object] | None = None,
         release: str | None = None,
+        rules: Path = RULES,
     ) -> None:
-        super().__init__(RULES, prefix, release=release)
+        super().__init__(rules, prefix, release=release)
         self._settings = settings or {}
         self._written = self.directory / "arrived"
         program = Path(__file__).with_name("mail_sink.py")

@@ -64,7 +64,7 @@ def access_list(*rules: str) -> list[str]:
 )
 def test_a_rule_becomes_matches(rule: str, matches: list[str]) -> None:
     expected = [f"{match} -j RETURN".strip() for match in matches]
-    assert [made.strip() for made in access_list(rule)] == [*expected, "-j DROP"]
+    assert [made.strip() for made in access_list(rule)] == [*expected, "-j PIXGUARD-DENIED"]
 
 
 def test_what_iptables_would_widen_matches_nothing_more() -> None:
@@ -83,14 +83,31 @@ def test_what_iptables_would_widen_matches_nothing_more() -> None:
         changed = replace(rule, **change)
         lists = (replace(made.access_lists[0], lines=(RuleLine(changed, (changed,)),)),)
         compiled = compile_rules(replace(made, access_lists=lists), BOX)
-        assert chain(compiled.filter, "PIXGUARD-ACL-eth0") == [*expected, "-j DROP"]
+        assert chain(compiled.filter, "PIXGUARD-ACL-eth0") == [*expected, "-j PIXGUARD-DENIED"]
 
 
 def test_deny_drops_and_order_is_kept() -> None:
     assert access_list("deny tcp any any", "permit ip any any") == [
-        "-p 6 -j DROP",
+        "-p 6 -j PIXGUARD-DENIED",
         " -j RETURN",
-        "-j DROP",
+        "-j PIXGUARD-DENIED",
+    ]
+
+
+def test_what_log_says_of_a_line() -> None:
+    assert access_list(
+        "permit tcp any any log",
+        "permit udp any any log disable",
+        "deny icmp any any log",
+        "deny ip any any log disable",
+    ) == [
+        "-j MARK --set-xmark 0x0/0xffffff",
+        "-p 6 -j MARK --set-xmark 0x800000/0x800000",
+        "-p 6 -j RETURN",
+        "-p 17 -j RETURN",
+        "-p 1 -j PIXGUARD-DENIED",
+        " -j DROP",
+        "-j PIXGUARD-DENIED",
     ]
 
 
@@ -144,7 +161,7 @@ def test_time_ranges(lines: tuple[str, ...], matches: list[str]) -> None:
         "access-group a in interface outside",
     )
     found = chain(compile_rules(made, BOX).filter, "PIXGUARD-ACL-eth0")
-    assert [rule.strip() for rule in found] == [*(f"{m} -j RETURN" for m in matches), "-j DROP"]
+    assert [rule.strip() for rule in found] == [*(f"{m} -j RETURN" for m in matches), "-j PIXGUARD-DENIED"]
 
 
 def test_each_rule_tells_its_line() -> None:
@@ -236,7 +253,9 @@ def test_every_judging_chain_ends_in_a_drop(name: str) -> None:
         "access-list a permit ip any any",
         "access-group a in interface outside",
     )
-    assert chain(compile_rules(made, BOX).filter, name)[-1] == "-j DROP"
+    filter = compile_rules(made, BOX).filter
+    assert chain(filter, name)[-1] == "-j PIXGUARD-DENIED"
+    assert chain(filter, "PIXGUARD-DENIED")[-1] == "-j DROP"
 
 
 def test_an_interface_that_the_box_lacks_takes_no_part() -> None:

@@ -21,7 +21,7 @@ from appliance.config.model import (
 )
 from appliance.errors import Place
 from appliance.events import Denial
-from appliance.policy.access_list import first_match, matches
+from appliance.policy.access_list import Rules, matches
 from appliance.policy.policy import Policy
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translations
@@ -127,7 +127,7 @@ def test_a_capture_reads_alike_on_both_sides(host: int, port: int, side: str, ot
 
 @given(st.lists(rules), openings)
 def test_the_first_rule_that_matches_decides(listed: list[Rule], opening: Opening) -> None:
-    found = first_match(listed, opening)
+    found = Rules(listed).first_match(opening)
     speaking = [rule for rule in listed if matches(rule, opening)]
     assert found is (speaking[0] if speaking else None)
     bound = replace(
