@@ -80,7 +80,7 @@ class Denials:
             admission = unknown(self._as_addressed(opening, packet.mark))
         else:
             opening = self._as_addressed(opening, packet.mark)
-            admission = self._policy.admit(opening)
+            admission = self._policy.admit(replace(opening, time=now))
         self._log.take(opening, admission, now)
         if admission.denial and not packet.mark & connmark.PERMITTED:
             self._report(denied(opening, admission, admission.denial, flags, now))
