@@ -161,7 +161,8 @@ def test_time_ranges(lines: tuple[str, ...], matches: list[str]) -> None:
         "access-group a in interface outside",
     )
     found = chain(compile_rules(made, BOX).filter, "PIXGUARD-ACL-eth0")
-    assert [rule.strip() for rule in found] == [*(f"{m} -j RETURN" for m in matches), "-j PIXGUARD-DENIED"]
+    permitted = [f"{match} -j RETURN" for match in matches]
+    assert [rule.strip() for rule in found] == [*permitted, "-j PIXGUARD-DENIED"]
 
 
 def test_each_rule_tells_its_line() -> None:
