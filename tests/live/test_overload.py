@@ -105,7 +105,8 @@ def test_a_syn_flood_takes_no_more_than_its_share() -> None:
     # Honest connections are known besides, those that have ended for a while.
     assert EMBRYONIC < known <= EMBRYONIC + during
     forgotten = [line for line in log if "SYN Timeout" in line and "outside:198.1" in line]
-    assert len(forgotten) >= FLOOD - EMBRYONIC
+    # A flood that is fast enough is one of lines, too, of which some are left out.
+    assert len(forgotten) + total["suppressed_lines"] >= FLOOD - EMBRYONIC
     assert not [line for line in log if "SYN Timeout" in line and "outside:203.0.113" in line]
     assert queue["dropped"] == total["faults"] == total["lost_lines"] == 0
 
