@@ -3,12 +3,15 @@
 #     make run                     the lab: client, firewall and mail server in namespaces
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
+#     make differential            the kernel against the policy, 100,000 packets
 #     make lint                    ruff and mypy
 #     make setup                   .venv/bin/pixguard, and nothing run
 
 TIME = 60
+PAIRS = 100000
+SEED = 1
 
-.PHONY: run test fuzz lint setup
+.PHONY: run test fuzz differential lint setup
 
 run:
 	@scripts/setup.sh run
@@ -21,6 +24,10 @@ test:
 fuzz:
 	@scripts/setup.sh test
 	@.venv/bin/python -m tests.fuzz --time $(TIME) $(ARGS)
+
+differential:
+	@scripts/setup.sh test
+	@.venv/bin/python -m tests.live.differential --pairs $(PAIRS) --seed $(SEED) $(ARGS)
 
 lint:
 	@scripts/setup.sh lint

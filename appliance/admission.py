@@ -15,6 +15,7 @@ from appliance.config.model import FlowLog, LineLog
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED, Limits
 from appliance.smtp.release import Release
+from appliance.tcp.timeouts import USUAL, Idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Admission:
         inspection: the release to inspect its mail as; None to forward it unread.
         denial: why it may not pass; None when it may.
         access_list: the name of the access list that denied it, "" if none did.
-        limits: on the connections to the server's mapped address.
+        limits: on the connections to the server's mapped address, or on those of a `nat`.
+        idle: how long the flow may be idle.
         logged: the line of an access list that it matched, if that has `log`.
     """
 
@@ -86,6 +88,7 @@ class Admission:
     denial: Denial | None = None
     access_list: str = ""
     limits: Limits = UNLIMITED
+    idle: Idle = USUAL
     logged: Logged | None = None
 
 

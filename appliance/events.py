@@ -70,6 +70,9 @@ class Denial(Enum):
     ACCESS_LIST = "106023"  # the interface's access list denies it
     NO_TRANSLATION_INBOUND = "106011"  # addressed to nothing that a static translates
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
+    TRANSLATION_FAILED = "305006"  # the addresses that it could have are shared by ports
+    OUTBOUND_LIST = "106002"  # an outbound list of the interface denies it
+    REVERSE_PATH = "106021"  # its source is not behind the interface that it came in by
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN
     OWN_ADDRESS = "710005"  # to the firewall itself or to all hosts, which is not forwarded
     TOO_MANY = "201002"  # as many TCP connections live to the mapped address as its static lets

@@ -265,14 +265,21 @@ class Firewall:
         self._report(ConnectionBuilt(now, flow))
         built: AnyFlow
         if release is None:
-            built = Uninspected(flow, now, self._report)
+            built = Uninspected(flow, now, self._report, admission.idle)
         else:
             adopted = not (self._recorded or segment.flags & SYN)
             # In a capture that begins with the server's bytes, they are its greeting.
             greeting_due = bool(segment.flags & SYN) or not (from_client or adopted)
             inspector = Inspector(release, greeting_due, self._recorded, adopted)
             built = Connection(
-                flow, inspector, now, self._report, self.room, self._recorded, adopted
+                flow,
+                inspector,
+                now,
+                self._report,
+                self.room,
+                self._recorded,
+                adopted,
+                admission.idle,
             )
         self._flows.add(key, built, now, admission.limits)
         return built
@@ -311,7 +318,9 @@ class Firewall:
             return self._deny(opening, admission, flags, now)
         if protocol == UDP:
             flow = Flow(0, admission.client, admission.server, admission.inbound, "")
-            self._flows.add(key, Uninspected(flow, now, _ignore), now, admission.limits)
+            self._flows.add(
+                key, Uninspected(flow, now, _ignore, admission.idle), now, admission.limits
+            )
         return FORWARD
 
     def _receive_error(self, packet: bytes, quoted: icmp.Quote, mark: int) -> Verdict | None:

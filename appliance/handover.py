@@ -27,6 +27,7 @@ from appliance.tcp.connection import Connection
 from appliance.tcp.own import OwnPacket, OwnPackets
 from appliance.tcp.room import Room
 from appliance.tcp.stream import Held, Piece, Stream
+from appliance.tcp.timeouts import Idle
 from appliance.tcp.uninspected import Uninspected
 from appliance.tcp.witness import Witness
 
@@ -37,6 +38,7 @@ _CLASSES: tuple[type, ...] = (
     Endpoint,
     Flow,
     Held,
+    Idle,
     Inspector,
     Kind,
     OwnPacket,

@@ -15,12 +15,14 @@ class Limits:
         target: what they are counted for.
         connections: how many may live at once, 0 for any number.
         embryonic: how many of them may not be established yet, 0 for any number.
+        of_source: whether they are of what translates the source, and not the destination.
         sharers: how many count connections side by side, each up to its part of the limits.
     """
 
     target: Hashable = None
     connections: int = 0
     embryonic: int = 0
+    of_source: bool = False
     sharers: int = 1
 
     def __bool__(self) -> bool:

@@ -48,6 +48,13 @@ _TIMEOUTS = {
     Phase.HALF_CLOSED: "FIN Timeout",
 }
 
+_UNTRANSLATED = {
+    Denial.NO_TRANSLATION_INBOUND: "3-106011: Deny inbound (No xlate)",
+    Denial.NO_TRANSLATION: "3-305005: No translation group found for",
+    Denial.TRANSLATION_FAILED: "3-305006: portmap translation creation failed for",
+}
+"""What a message says before the ends of a packet."""
+
 _TERMINATIONS = {
     Kind.CONNECTION_DROPPED: "inspector disconnected, dropped packet",
     Kind.CONNECTION_RESET: "inspector reset unconditionally",
@@ -213,17 +220,16 @@ def _tls_started(event: Inspected) -> str:
 
 def _beyond_limits(event: PacketDenied, modern: bool) -> str:
     source, destination, limits = event.source, event.destination, event.limits
+    translation = f"static {destination.mapped}"
+    if limits.of_source:
+        translation = f"xlate {source.mapped}"
     if event.reason is Denial.TOO_MANY:
         what = "TCP connections" if modern else "connections"
         return (
-            f"3-201002: Too many {what} on static {destination.mapped}! "
-            f"{limits.embryonic} {limits.connections}"
+            f"3-201002: Too many {what} on {translation}! {limits.embryonic} {limits.connections}"
         )
     if event.reason is Denial.TOO_MANY_UDP:
-        return (
-            f"3-201004: Too many udp connections on static {destination.mapped}! "
-            f"{limits.connections}"
-        )
+        return f"3-201004: Too many udp connections on {translation}! {limits.connections}"
     return (
         f"2-201003: Embryonic limit exceeded {limits.embryonic + 1}/{limits.embryonic} "
         f"for {source.mapped}/{source.mapped_port} ({destination.mapped}) "
@@ -273,16 +279,30 @@ def _denied(event: PacketDenied, modern: bool) -> str:
             )
         case Denial.ACCESS_LIST:
             return f'4-106023: Deny {named} by access-group "{event.access_list}"'
-        case Denial.NO_TRANSLATION_INBOUND:
-            return f"3-106011: Deny inbound (No xlate) {named}"
-        case Denial.NO_TRANSLATION:
-            return f"3-305005: No translation group found for {named}"
+        case Denial.NO_TRANSLATION_INBOUND | Denial.NO_TRANSLATION | Denial.TRANSLATION_FAILED:
+            return f"{_UNTRANSLATED[event.reason]} {named}"
+        case Denial.OUTBOUND_LIST | Denial.REVERSE_PATH:
+            return _refused(event, protocol)
         case Denial.TOO_MANY | Denial.TOO_MANY_EMBRYONIC | Denial.TOO_MANY_UDP:
             return _beyond_limits(event, modern)
         case Denial.NO_ROOM:
             return "3-211001: Memory allocation Error"
         case Denial.NO_ROUTE:
             return f"6-110001: No route to {destination.address} from {source.address}"
+
+
+def _refused(event: PacketDenied, protocol: str) -> str:
+    source, destination = event.source, event.destination
+    name = protocol.upper() if event.protocol in _PROTOCOLS else protocol
+    if event.reason is Denial.OUTBOUND_LIST:
+        return (
+            f"2-106002: {protocol} connection denied by outbound list {event.access_list} "
+            f"src {source.address} {source.port} dest {destination.address} {destination.port}"
+        )
+    return (
+        f"1-106021: Deny {name} reverse path check from {source.address} "
+        f"to {destination.address} on interface {source.interface}"
+    )
 
 
 def _address_edited(event: Inspected) -> str:

@@ -142,16 +142,9 @@ def _undo_access_list(draft: Draft, arguments: Arguments) -> None:
 
 def _enter_access_group(draft: Draft, arguments: Arguments) -> None:
     name, interface = arguments.need("list", str), arguments.need("interface", str)
-    if arguments.get("out", bool):
-        draft.warn(
-            arguments.where("out"),
-            "`access-group ... out` is not implemented",
-            f"what {name} denies goes out by {interface} as the other rules say",
-        )
-        draft.kept.add(arguments.kept())
-        return
-    draft.access_groups[interface] = (
-        AccessGroup(name, interface, arguments.place),
+    out = arguments.get("out", bool) or False
+    draft.access_groups[interface, out] = (
+        AccessGroup(name, interface, arguments.place, out),
         Use(name, arguments.where("list")),
         Use(interface, arguments.where("interface")),
     )
@@ -159,12 +152,13 @@ def _enter_access_group(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_access_group(draft: Draft, arguments: Arguments) -> None:
     name, interface = arguments.need("list", str), arguments.need("interface", str)
-    known = draft.access_groups.get(interface)
+    direction = (interface, arguments.get("out", bool) or False)
+    known = draft.access_groups.get(direction)
     if known is None or known[0].access_list != name:
         raise arguments.refusal(
             "list", f"`{name}` is not bound to {interface}", "remove what is defined above"
         )
-    del draft.access_groups[interface]
+    del draft.access_groups[direction]
 
 
 _LAST_OLD = (5, 0)
@@ -360,7 +354,8 @@ def _print_lists(configuration: Configuration) -> Iterator[str]:
 
 def _print_groups(configuration: Configuration) -> Iterator[str]:
     for group in configuration.access_groups:
-        yield f"access-group {group.access_list} in interface {group.interface}"
+        direction = "out" if group.out else "in"
+        yield f"access-group {group.access_list} {direction} interface {group.interface}"
 
 
 def _print_conduits(configuration: Configuration) -> Iterator[str]:
@@ -421,8 +416,9 @@ COMMANDS = (
         since=SEVEN,
         printed=_print_groups,
         detail=(
-            "The list judges what comes in by the interface, and nothing else does. `out` is not "
-            "implemented, with a warning: what the list denies goes out as the other rules say."
+            "With `in`, the list judges what comes in by the interface, in place of the levels. "
+            "With `out`, it judges what leaves by the interface besides, by the addresses that its "
+            "network sees."
         ),
     ),
     Command(
@@ -444,12 +440,5 @@ COMMANDS = (
             "that of 4.0 to 4.4."
         ),
     ),
-    unimplemented(
-        "outbound", "deny what goes out", "what it denies is not denied here", until=SEVEN
-    ),
-    unimplemented(
-        "apply", "bind an outbound list", "what the list denies is not denied here", until=SEVEN
-    ),
     unimplemented("established", "let return connections in", "it lets nothing in here"),
-    unimplemented("icmp", "ICMP to the firewall itself", "Linux answers as it is set up to"),
 )

@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from appliance.config.kept import KeptLines
 from appliance.config.language import DEFAULT, Language
 from appliance.config.model import (
     DEFAULT_FACILITY,
     AccessGroup,
+    Apply,
     ClassMap,
     FlowLog,
+    Global,
     GroupKind,
     Hardware,
+    IcmpRule,
     LogHost,
     Member,
     Name,
+    Nat,
     ObjectGroup,
+    Outbound,
     Part,
     PolicyClass,
     PolicyMap,
@@ -27,10 +32,13 @@ from appliance.config.model import (
     Rule,
     ServicePolicy,
     Static,
+    Timeout,
     TimeRange,
     Version,
 )
 from appliance.errors import Finding, Place, Severity
+
+T = TypeVar("T")
 
 DEFAULT_SMTP_PORTS = ((25, 25),)
 
@@ -215,8 +223,8 @@ class TimeRangeEntry:
         return self.times.heading
 
 
-Claim: TypeAlias = tuple[str, IPv4Network | None, int | None, int]
-"""What belongs to one static only: mapped interface, network, protocol and port."""
+Claim: TypeAlias = tuple[str, IPv4Network | None, int | None, int, str]
+"""What belongs to one static only: mapped interface, network, protocol, port and access list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +234,29 @@ class StaticEntry:
     static: Static
     real_use: Use
     mapped_use: Use
+    list_use: Use | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NatEntry:
+    """A `nat`, and what it names."""
+
+    nat: Nat
+    use: Use
+    list_use: Use | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound(Generic[T]):
+    """A command about an interface.
+
+    Args:
+        item: what it says.
+        use: the interface that it names.
+    """
+
+    item: T
+    use: Use
 
 
 class DeviceId(Enum):
@@ -288,7 +319,19 @@ class Draft:
     addresses: dict[str, InterfaceAddress] = field(default_factory=dict)
     statics: dict[Claim, StaticEntry] = field(default_factory=dict)
     access_lists: dict[str, list[Entry]] = field(default_factory=dict)
-    access_groups: dict[str, tuple[AccessGroup, Use, Use]] = field(default_factory=dict)
+    access_groups: dict[tuple[str, bool], tuple[AccessGroup, Use, Use]] = field(
+        default_factory=dict
+    )
+    nats: list[NatEntry] = field(default_factory=list)
+    globals: list[Bound[Global]] = field(default_factory=list)
+    outbounds: list[Outbound] = field(default_factory=list)
+    applied: list[Bound[Apply]] = field(default_factory=list)
+    icmp_rules: list[Bound[IcmpRule]] = field(default_factory=list)
+    verified: dict[str, Use] = field(default_factory=dict)
+    silent: dict[str, Use] = field(default_factory=dict)
+    equals_pass: bool = False
+    hairpins_pass: bool = False
+    timeouts: dict[tuple[str, str], Timeout] = field(default_factory=dict)
     conduits: list[Entry] = field(default_factory=list)
     object_groups: dict[str, GroupEntry] = field(default_factory=dict)
     standard_lists: dict[str, dict[str, Place]] = field(default_factory=dict)

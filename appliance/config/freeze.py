@@ -47,14 +47,6 @@ def freeze(draft: Draft) -> Configuration:
         draft: all that the file's commands have said.
     """
     _tell_missing(draft)
-    if draft.language >= SEVEN and not draft.nat_control and draft.version_place:
-        draft.warn(
-            draft.version_place,
-            "without `nat-control`, a device lets pass what nothing translates; this is not "
-            "implemented",
-            "it does not pass: write a `static` for what should, and `nat-control` for this to be "
-            "as on the device",
-        )
     interfaces = _interfaces(draft)
     policy_maps, inspections = freeze_policies(draft)
     for entry in draft.service_policies.values():
@@ -62,21 +54,10 @@ def freeze(draft: Draft) -> Configuration:
             _check_interface(draft, entry.interface_use)
     for _, use in draft.routes:
         _check_interface(draft, use)
-    for group, list_use, interface_use in draft.access_groups.values():
+    for _, list_use, interface_use in draft.access_groups.values():
         _check_interface(draft, interface_use)
-        name = group.access_list
-        if name in draft.standard_lists:
-            draft.refuse(
-                list_use.place,
-                f"access-list {name} is a standard list, which says nothing of a packet's source",
-                "bind an extended one",
-            )
-        elif name not in draft.access_lists and not draft.is_excused("access-list", name):
-            draft.refuse(
-                list_use.place,
-                f"access-list {name} does not exist",
-                f"define it: `access-list {name} ...`",
-            )
+        _check_list(draft, list_use)
+    _check_uses(draft)
     return Configuration(
         hostname=draft.hostname,
         version=draft.version,
@@ -116,7 +97,67 @@ def freeze(draft: Draft) -> Configuration:
             (name, line) for name, lines in draft.standard_lists.items() for line in lines
         ),
         time_ranges=tuple(entry.times for entry in draft.time_ranges.values()),
+        nats=tuple(entry.nat for entry in draft.nats),
+        globals=tuple(entry.item for entry in draft.globals),
+        outbounds=tuple(draft.outbounds),
+        applied=tuple(entry.item for entry in draft.applied),
+        icmp_rules=tuple(entry.item for entry in draft.icmp_rules),
+        verified=tuple(draft.verified),
+        silent=tuple(draft.silent),
+        equals_pass=draft.equals_pass,
+        hairpins_pass=draft.hairpins_pass,
+        timeouts=tuple(draft.timeouts.values()),
     )
+
+
+def _check_uses(draft: Draft) -> None:
+    """Check what `nat`, `global` and the like name."""
+    for nat in draft.nats:
+        _check_interface(draft, nat.use)
+        if nat.list_use:
+            _check_list(draft, nat.list_use)
+        number = nat.nat.number
+        if number and all(entry.item.number != number for entry in draft.globals):
+            draft.warn(
+                nat.nat.place,
+                f"no `global` has the number {number}",
+                f"what this translates passes nowhere; write `global (INTERFACE) {number} ADDRESS`",
+            )
+    for entry in draft.globals:
+        if _check_interface(draft, entry.use) and entry.item.first is None:
+            _own_network(draft, entry.use)
+    listed = {line.number for line in draft.outbounds}
+    for applied in draft.applied:
+        _check_interface(draft, applied.use)
+        if applied.item.number not in listed:
+            number = applied.item.number
+            draft.warn(
+                applied.item.place,
+                f"outbound list {number} does not exist",
+                f"nothing is denied by it; define it: `outbound {number} deny ...`",
+            )
+    for use in (
+        *(rule.use for rule in draft.icmp_rules),
+        *draft.verified.values(),
+        *draft.silent.values(),
+    ):
+        _check_interface(draft, use)
+
+
+def _check_list(draft: Draft, use: Use) -> None:
+    name = use.name
+    if name in draft.standard_lists:
+        draft.refuse(
+            use.place,
+            f"access-list {name} is a standard list, which says nothing of a packet's source",
+            "name an extended one",
+        )
+    elif name not in draft.access_lists and not draft.is_excused("access-list", name):
+        draft.refuse(
+            use.place,
+            f"access-list {name} does not exist",
+            f"define it: `access-list {name} ...`",
+        )
 
 
 def _tell_missing(draft: Draft) -> None:
@@ -395,19 +436,12 @@ def _device_id_form(draft: Draft) -> str:
 def _statics(draft: Draft) -> tuple[Static, ...]:
     kept = []
     for entry in draft.statics.values():
-        static, names = entry.static, draft.interface_names
+        static = entry.static
         known = [_check_interface(draft, use) for use in (entry.real_use, entry.mapped_use)]
         if not all(known):
             continue
-        if names[static.real_interface].level <= names[static.mapped_interface].level:
-            # Outside translation would have to be judged by rules that are not there yet.
-            draft.warn(
-                entry.real_use.place,
-                f"`{static.real_interface}` is not more secure than `{static.mapped_interface}`: "
-                "outside translation is not implemented",
-                "nothing is translated by it; the more secure interface is written first",
-            )
-            continue
+        if entry.list_use:
+            _check_list(draft, entry.list_use)
         if static.mapped is None:
             own = _own_network(draft, entry.mapped_use, acquired="nothing is translated by it")
             if own is None:

@@ -65,9 +65,14 @@ class Arguments:
         assert isinstance(self._subject, kind), kind  # noqa: S101  modes and handlers agree
         return self._subject
 
-    def kept(self) -> Kept:
-        """The line as it stands, to be kept because it is not done in the form that it has."""
-        return Kept("", printable(self.line), self.path, self.place)
+    def kept(self, words: str = "") -> Kept:
+        """The line as it stands, to be kept because it is not done in the form that it has.
+
+        Args:
+            words: the keywords of its command, where all its lines that are not done are told of
+                at once.
+        """
+        return Kept(words, printable(self.line), self.path, self.place)
 
     def where(self, key: str) -> Place:
         """Where the argument of that key stands; the command's own place where it has none."""

@@ -90,18 +90,9 @@ _UNIMPLEMENTED = {
     "fragment": ("limits on fragments", "Linux limits them as it is set up to"),
     "ip audit": ("intrusion signatures", "no signature is looked for, and what has one passes"),
     "ip local": ("addresses for VPN clients", "no address is given out"),
-    "ip verify": (
-        "drop packets from where they cannot come",
-        "they are not dropped by it, and pass as the rules say",
-    ),
     "multicast": ("multicast", "no multicast is forwarded"),
     "service": ("resets for what is denied", "what is denied is dropped without a reset"),
     "shun": ("block a host", "the host is not blocked"),
-    "sysopt": (
-        "options of the system",
-        "the option is not set: what it permits does not pass by it",
-    ),
-    "timeout": ("when idle connections end", "the defaults hold"),
     "url-cache": ("cache of URL answers", "no URL is filtered"),
     "url-server": ("server for URL filters", "no URL is filtered, and all of them pass"),
     "virtual": ("virtual servers for authentication", "there are none"),
@@ -217,10 +208,6 @@ _UNIMPLEMENTED_SEVEN = {
     "mroute": ("multicast", "no multicast is forwarded"),
     "multicast-routing": ("multicast", "no multicast is forwarded"),
     "pim": ("multicast", "no multicast is forwarded"),
-    "same-security-traffic": (
-        "let traffic pass between interfaces of one level",
-        "nothing passes between them, nor out where it came in",
-    ),
     "url-block": ("limits on URL filters", "no URL is filtered"),
     "wccp": ("send web traffic to a cache", "it is not sent there"),
 }

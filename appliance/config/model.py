@@ -145,6 +145,8 @@ class Static:
         norandomseq: as written.
         dns: as written.
         place: where it stands.
+        access_list: the list whose lines say what is translated, each the host or network that it
+            has as source, towards what it has as destination; "" where `real` says it.
     """
 
     real_interface: str
@@ -159,6 +161,59 @@ class Static:
     udp_connections: int
     norandomseq: bool
     dns: bool
+    place: Place = field(compare=False)
+    access_list: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """`nat`: what is translated to the addresses of the `global` of the same number.
+
+    Args:
+        interface: the side that it is on.
+        number: that of its `global`, 0 for addresses that stay as they are.
+        network: what is translated; None where an access list says it.
+        access_list: the list that says it, "" for none.
+        outside: whether it is for what goes to more secure interfaces, and not to less secure ones.
+        dns: as written.
+        norandomseq: as written.
+        max_connections: limit on TCP connections of all it translates, 0 for none.
+        embryonic_limit: limit on half-open ones, 0 for none.
+        udp_connections: as written, 0 for none.
+        place: where it stands.
+    """
+
+    interface: str
+    number: int
+    network: IPv4Network | None
+    access_list: str
+    outside: bool
+    dns: bool
+    norandomseq: bool
+    max_connections: int
+    embryonic_limit: int
+    udp_connections: int
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """`global`: addresses that a `nat` of the same number translates to.
+
+    Args:
+        interface: the side that sees them.
+        number: that of its `nat`.
+        first: the first address; None means the interface's own.
+        last: the last address of a range, None for one address that all share by their ports.
+        netmask: prefix length as written, None where none is.
+        place: where it stands.
+    """
+
+    interface: str
+    number: int
+    first: IPv4Address | None
+    last: IPv4Address | None
+    netmask: int | None
     place: Place = field(compare=False)
 
 
@@ -410,11 +465,92 @@ class FlowLog:
 
 @dataclass(frozen=True, slots=True)
 class AccessGroup:
-    """`access-group LIST in interface NAME`."""
+    """`access-group LIST in interface NAME`, or `out`: what judges packets that leave by it."""
 
     access_list: str
     interface: str
     place: Place = field(compare=False)
+    out: bool = False
+
+
+class Action(Enum):
+    """What a line of an outbound list does."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+    EXCEPT = "except"
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """`outbound LIST ACTION ADDRESS MASK PORTS PROTOCOL`: a line of an outbound list.
+
+    Args:
+        number: the list.
+        action: what it does.
+        network: the address that the list goes by; of an exception, the other one.
+        ports: the destination's, None for any.
+        protocol: IP protocol number, None for any.
+        place: where it stands.
+    """
+
+    number: int
+    action: Action
+    network: IPv4Network
+    ports: tuple[int, int] | None
+    protocol: int | None
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """`apply`: an outbound list bound to the interface that connections come in by.
+
+    Args:
+        interface: the interface.
+        number: the list.
+        by_destination: whether the list goes by the destination, and not by the source.
+        place: where it stands.
+    """
+
+    interface: str
+    number: int
+    by_destination: bool
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpRule:
+    """`icmp`: whether ICMP to an interface of the firewall itself is let in.
+
+    Args:
+        permit: whether it is.
+        source: network of the sender.
+        icmp_type: ICMP type, None for any.
+        interface: the interface.
+        place: where it stands.
+    """
+
+    permit: bool
+    source: IPv4Network
+    icmp_type: int | None
+    interface: str
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """`timeout`: how long something may be idle.
+
+    Args:
+        name: of what, "conn".
+        seconds: how long, 0 for ever.
+        kind: what stands behind it, "absolute", "" for nothing.
+    """
+
+    name: str
+    seconds: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -646,7 +782,11 @@ class Configuration:
 
     `smtp_ports` are inspected whatever the host and the interface, `mail_hosts` (real addresses,
     from `mailhost`) on port 25, and `inspections` as they say. `nat_control` is whether only what
-    is translated may pass. `unmentioned` has the names that no other line has a word like.
+    is translated may pass. `verified` are the interfaces whose packets must come from where routes
+    lead (`ip verify`), `silent` those on which nobody is answered for (`sysopt noproxyarp`).
+    `equals_pass` is whether anything passes between interfaces of one level, and `hairpins_pass`
+    whether anything leaves by the interface that it came in by (`same-security-traffic`).
+    `unmentioned` has the names that no other line has a word like.
     """
 
     hostname: str
@@ -674,11 +814,29 @@ class Configuration:
     object_groups: tuple[ObjectGroup, ...] = ()
     standard_lists: tuple[tuple[str, str], ...] = ()
     time_ranges: tuple[TimeRange, ...] = ()
+    nats: tuple[Nat, ...] = ()
+    globals: tuple[Global, ...] = ()
+    outbounds: tuple[Outbound, ...] = ()
+    applied: tuple[Apply, ...] = ()
+    icmp_rules: tuple[IcmpRule, ...] = ()
+    verified: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    equals_pass: bool = False
+    hairpins_pass: bool = False
+    timeouts: tuple[Timeout, ...] = ()
 
     @property
     def language(self) -> Language:
         """The language that it is written in."""
         return of_number(self.version.number) if self.version else DEFAULT
+
+    def idle(self, name: str) -> int | None:
+        """How long something may be idle, seconds, 0 for ever; None where no `timeout` says it.
+
+        Args:
+            name: of what, "conn".
+        """
+        return next((each.seconds for each in self.timeouts if each.name == name), None)
 
     def inspects(
         self, server: IPv4Address, port: int, interfaces: Container[str] | None = None

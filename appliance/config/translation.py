@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, IPv4Network
 from appliance.config.command import Command, unimplemented
 from appliance.config.draft import Claim, Draft, Entry, StaticEntry, Use
 from appliance.config.grammar import (
-    ANYTHING,
     Argument,
     Arguments,
     Keyword,
@@ -19,7 +18,7 @@ from appliance.config.grammar import (
     Sequence,
 )
 from appliance.config.interfaces import class_prefix
-from appliance.config.kinds import ADDRESS, NETMASK, Integer, InterfacePair, Port
+from appliance.config.kinds import ACCESS_LIST, ADDRESS, NETMASK, Integer, InterfacePair, Port
 from appliance.config.language import SEVEN, Language
 from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, RuleLine, Static
 from appliance.config.rules import printed_rule
@@ -72,9 +71,11 @@ def _prefix(arguments: Arguments, real: IPv4Address, mapped: IPv4Address | None)
 
 def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
     real_use, mapped_use = _pair(draft, arguments)
-    real = arguments.need("real", IPv4Address)
+    access_list = arguments.get("list", str) or ""
+    # What the lines of an access list say is seen when it is whole.
+    real = arguments.get("real", IPv4Address) or IPv4Address(0)
     mapped = arguments.get("mapped", IPv4Address)
-    prefix = _prefix(arguments, real, mapped)
+    prefix = 32 if access_list else _prefix(arguments, real, mapped)
     protocol = arguments.get("protocol", int)
     if prefix != 32 and (protocol is not None or mapped is None):
         raise arguments.refusal(
@@ -82,7 +83,7 @@ def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
             "only one host can be translated to an interface's address or by its port",
             "write netmask 255.255.255.255",
         )
-    for key, address in (("real", real), ("mapped", mapped)):
+    for key, address in (("real", None if access_list else real), ("mapped", mapped)):
         if address is not None and (int(address) == 0 or address.is_multicast):
             raise arguments.refusal(
                 key, f"{address} cannot be translated", "expected: the address of a host or network"
@@ -101,8 +102,10 @@ def _static(draft: Draft, arguments: Arguments) -> StaticEntry:
         norandomseq=arguments.get("norandomseq", bool) or False,
         dns=arguments.get("dns", bool) or False,
         place=arguments.place,
+        access_list=access_list,
     )
-    return StaticEntry(static, real_use, mapped_use)
+    list_use = Use(access_list, arguments.where("list")) if access_list else None
+    return StaticEntry(static, real_use, mapped_use, list_use)
 
 
 def printed(static: Static, language: Language) -> str:
@@ -122,12 +125,15 @@ def printed(static: Static, language: Language) -> str:
         names = port_names(protocol, language)
         mapped = f"{protocol} {mapped} {names.get(static.mapped_port, static.mapped_port)}"
         real = f"{real} {names.get(static.real_port, static.real_port)}"
+    if static.access_list:
+        real = f"access-list {static.access_list}"
     limits = f"{static.max_connections} {static.embryonic_limit}"
     if static.udp_connections:
         limits = f"tcp {limits} udp {static.udp_connections}"
     return (
         f"static ({static.real_interface},{static.mapped_interface}) {mapped} {real}"
-        f"{' dns' if static.dns else ''} netmask {static.real.netmask} {limits} "
+        f"{' dns' if static.dns else ''}"
+        f"{'' if static.access_list else f' netmask {static.real.netmask}'} {limits} "
         f"{'norandomseq' if static.norandomseq else ''}"
     )
 
@@ -184,14 +190,6 @@ def _print(configuration: Configuration) -> Iterator[str]:
 
 
 def _enter_static(draft: Draft, arguments: Arguments) -> None:
-    if arguments.get("access_list", bool):
-        draft.warn(
-            arguments.where("access_list"),
-            "`static` with an access list (policy NAT) is not implemented",
-            "nothing is translated by it",
-        )
-        draft.kept.add(arguments.kept())
-        return
     if arguments.get("dns", bool):
         draft.warn(
             arguments.where("dns"),
@@ -212,12 +210,16 @@ def _enter_static(draft: Draft, arguments: Arguments) -> None:
 
 def _claim(entry: StaticEntry) -> Claim:
     static = entry.static
-    return (static.mapped_interface, static.mapped, static.protocol, static.mapped_port)
+    return (
+        static.mapped_interface,
+        static.mapped,
+        static.protocol,
+        static.mapped_port,
+        static.access_list,
+    )
 
 
 def _undo_static(draft: Draft, arguments: Arguments) -> None:
-    if arguments.get("access_list", bool):
-        return
     if draft.statics.pop(_claim(_static(draft, arguments)), None) is None:
         raise arguments.refusal("", "there is no such static", "remove what is defined above")
 
@@ -257,15 +259,16 @@ def _print_nat_control(configuration: Configuration) -> Iterator[str]:
         yield "nat-control"
 
 
-def _limit(label: str) -> Integer:
+def limit_kind(label: str) -> Integer:
+    """A limit on connections."""
     return Integer(0, _LIMIT, label)
 
 
-def _limits() -> Sequence:
+def limits_form() -> Sequence:
     """The limits on TCP connections."""
     return Sequence(
-        Argument("max_connections", _limit("MAX")),
-        Options(Argument("embryonic_limit", _limit("EMBRYONIC"))),
+        Argument("max_connections", limit_kind("MAX")),
+        Options(Argument("embryonic_limit", limit_kind("EMBRYONIC"))),
     )
 
 
@@ -274,17 +277,24 @@ def _mapped() -> OneOf:
 
 
 def _real(*port: Piece) -> OneOf:
+    limits = (
+        OneOf(limits_form(), Sequence(Keyword("tcp"), limits_form())),
+        Sequence(Keyword("udp"), Argument("udp_connections", limit_kind("MAX"))),
+        Keyword("norandomseq", "norandomseq"),
+    )
     return OneOf(
-        Sequence(Keyword("access-list", "access_list"), ANYTHING),
+        Sequence(
+            Keyword("access-list"),
+            Argument("list", ACCESS_LIST),
+            Options(Keyword("dns", "dns"), *limits),
+        ),
         Sequence(
             Argument("real", ADDRESS),
             *port,
             Options(
                 Keyword("dns", "dns"),
                 Sequence(Keyword("netmask"), Argument("netmask", NETMASK)),
-                OneOf(_limits(), Sequence(Keyword("tcp"), _limits())),
-                Sequence(Keyword("udp"), Argument("udp_connections", _limit("MAX"))),
-                Keyword("norandomseq", "norandomseq"),
+                *limits,
             ),
         ),
     )
@@ -311,12 +321,13 @@ COMMANDS = (
         _undo_static,
         printed=_print,
         detail=(
-            "REAL on the more secure side is MAPPED on the other; `interface` as MAPPED is "
+            "REAL on the first interface is MAPPED on the other; `interface` as MAPPED is "
             "the interface's own address. The pair may be left out where there are two "
-            "interfaces. MAX and EMBRYONIC are [limits](rule-file.md#limits-of-a-static), 0 "
-            "for none. `norandomseq` has no effect: sequence numbers always stay as they "
-            "are. Not implemented, with a warning: an access list, `dns`, and a less secure "
-            "interface in the first place."
+            "interfaces. MAX and EMBRYONIC are [limits](rule-file.md#limits-of-a-static-or-a-nat), "
+            "0 for none. `norandomseq` has no effect: sequence numbers always stay as they "
+            "are. With `access-list`, each line of the list (`permit ip`, or of the form with "
+            "ports `permit tcp HOST eq PORT`) says what is translated, its source, and towards "
+            "whom, its destination. Not implemented, with a warning: `dns`."
         ),
     ),
     Command(
@@ -327,7 +338,7 @@ COMMANDS = (
             Options(Argument("pair", InterfacePair())),
             Argument("mapped", ADDRESS),
             Argument("real", ADDRESS),
-            Options(_limits()),
+            Options(limits_form()),
         ),
         _undo_mailhost,
         detail="A `static`, a `conduit` that permits mail to it, and Mailguard for mail to it.",
@@ -340,11 +351,9 @@ COMMANDS = (
         since=SEVEN,
         printed=_print_nat_control,
         detail=(
-            "Before 7.0 that is always so. From 7.0 on, what is not translated passes without it; "
-            "this is not implemented, with a warning: it does not pass."
+            "Before 7.0 that is always so. From 7.0 on, what nothing translates passes as it is "
+            "without this line."
         ),
     ),
-    unimplemented("nat", "translate inside addresses", "nothing is translated by it"),
-    unimplemented("global", "addresses to translate to", "nothing is translated to them"),
     unimplemented("alias", "translate overlapping addresses", "nothing is translated by it"),
 )

@@ -109,7 +109,11 @@ class _Line:
 def _lines(configuration: Configuration) -> Iterator[_Line]:
     """All that judges, translates or leads what comes in by each interface."""
     lists = {each.name: each.rules for each in configuration.access_lists}
-    bound = {each.interface: lists[each.access_list] for each in configuration.access_groups}
+    bound = {
+        each.interface: lists[each.access_list]
+        for each in configuration.access_groups
+        if not each.out
+    }
     conduits = elementary(configuration.conduits)
     for interface in configuration.interfaces:
         for rule in bound.get(interface.name, conduits):

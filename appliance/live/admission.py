@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import TypeGuard
 
 from appliance.admission import Admission, Opening
 from appliance.config.model import Configuration
 from appliance.events import Denial, Endpoint
-from appliance.limits import UNLIMITED
+from appliance.limits import UNLIMITED, Limits
 from appliance.live import connmark
+from appliance.policy.idle import idle_times
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translations
+from appliance.policy.translation import AnyTranslation, Translation, Translations
 from appliance.protocol import UDP
 from appliance.smtp.release import ANSWERS, Release
 
@@ -33,6 +36,7 @@ class LiveAdmission:
     ) -> None:
         self._release = release
         self._workers = workers
+        self._idle = idle_times(configuration)
         self._adopts = adopts and release.blocked not in ANSWERS
         self._configuration = configuration
         self._levels = {each.name: each.level for each in configuration.interfaces}
@@ -49,19 +53,18 @@ class LiveAdmission:
         level, other = (self._levels.get(each, 0) for each in (opening.ingress, opening.egress))
         inbound = level < other
         client = (opening.source, opening.source_port)
-        server = (opening.destination, opening.destination_port)
-        client_mapped, server_mapped = client, server
-        inner = server if inbound else client
+        server = server_mapped = (opening.destination, opening.destination_port)
         translation = self._translations.numbered(connmark.translation(mark))
-        # Checked, since a reload may have come between the kernel's decision and this.
         limits = UNLIMITED
-        if translation and translation.takes_real(opening.protocol, *inner):
-            mapped = translation.to_mapped(*inner)
-            if inbound:
-                server_mapped = mapped
-                limits = translation.limits(opening.protocol, mapped[0])
-            else:
-                client_mapped = mapped
+        source = translation
+        if self._translates_destination(translation, opening):
+            server_mapped = translation.to_mapped(*server)
+            limits = translation.limits(opening.protocol, server_mapped[0])
+            source = self._source(opening, server_mapped)
+        elif not isinstance(translation, Translation) and mark & connmark.PERMITTED:
+            source = self._source(opening, server)
+        client_mapped, of_source = self._client(source, opening)
+        limits = limits or of_source
         denial = self._denial(opening, mark)
         return Admission(
             client=Endpoint(opening.ingress, *client, *client_mapped),
@@ -70,7 +73,50 @@ class LiveAdmission:
             inspection=self._release if denial is None else None,
             denial=denial,
             limits=replace(limits, sharers=self._workers),
+            idle=self._idle,
         )
+
+    def _translates_destination(
+        self, translation: AnyTranslation | None, opening: Opening
+    ) -> TypeGuard[Translation]:
+        """Whether a translation is that of the destination.
+
+        A reload may have come between the kernel's decision and this, so all is looked at.
+        """
+        return (
+            isinstance(translation, Translation)
+            and translation.static.mapped_interface == opening.ingress
+            and translation.takes_real(
+                opening.protocol, opening.destination, opening.destination_port
+            )
+        )
+
+    def _source(
+        self, opening: Opening, addressed: tuple[IPv4Address, int]
+    ) -> AnyTranslation | None:
+        """The translation of the source, which the mark does not tell of if it tells of another."""
+        if opening.ingress not in self._levels or opening.egress not in self._levels:
+            return None
+        address, port = addressed
+        packet = replace(opening, destination=address, destination_port=port)
+        return self._translations.of_source(packet, opening.egress)
+
+    def _client(
+        self, source: AnyTranslation | None, opening: Opening
+    ) -> tuple[tuple[IPv4Address, int], Limits]:
+        """The client's mapped address and port, and the limits on what its `nat` translates."""
+        client, protocol = (opening.source, opening.source_port), opening.protocol
+        if isinstance(source, Translation):
+            fits = source.static.real_interface == opening.ingress and source.takes_real(
+                protocol, *client
+            )
+            return (source.to_mapped(*client) if fits else client), UNLIMITED
+        if source is None:
+            return client, UNLIMITED
+        pool = source.pool(opening.egress, protocol, opening.icmp_type)
+        if pool:
+            client = (pool.address(opening.source), opening.source_port)
+        return client, source.limits(protocol)
 
     def _denial(self, opening: Opening, mark: int) -> Denial | None:
         if not opening.begins:

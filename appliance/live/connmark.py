@@ -1,6 +1,8 @@
 """The connection mark: what was decided of a connection when it began, kept by the kernel.
 
-    bits  0-14  number of its translation (the statics of the rule file, counted from 1)
+    bits  0-13  number of the translation of its destination, or failing that of its source (those
+                of the rule file, counted from 1: first the statics, then `nat`)
+    bit  14     it came in by the interface that it leaves by
     bit  15     its release answers lines itself, so its ends count differently
     bits 16-21  its worker
     bit  22     it is inspected
@@ -14,12 +16,13 @@ connections of equal addresses (one client port to two translations of one serve
 
 from __future__ import annotations
 
-TRANSLATION = 0x00007FFF
+TRANSLATION = 0x00003FFF
+HAIRPIN = 0x00004000
 ANSWERED = 0x00008000
 WORKER = 0x003F0000
 INSPECTED = 0x00400000
 PERMITTED = 0x00800000
-ALL = TRANSLATION | ANSWERED | WORKER | INSPECTED | PERMITTED
+ALL = TRANSLATION | HAIRPIN | ANSWERED | WORKER | INSPECTED | PERMITTED
 
 OWN_PACKET = INSPECTED
 """The packet mark (SO_MARK) of what the firewall sends itself: a connection never has just this."""

@@ -20,7 +20,7 @@ from appliance.packet.checksum import header_length, ones_complement
 from appliance.packet.segment import Segment
 from appliance.policy.policy import Policy
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translations
+from appliance.policy.translation import Translation, Translations
 from appliance.protocol import ICMP, TCP
 from appliance.smtp.release import Release
 
@@ -98,7 +98,9 @@ class Denials:
         destination, port = opening.destination, opening.destination_port
         translation = self._translations.numbered(connmark.translation(mark))
         # Checked, since a reload may have come in between.
-        if translation is None or not translation.takes_real(opening.protocol, destination, port):
+        if not isinstance(translation, Translation) or not translation.takes_real(
+            opening.protocol, destination, port
+        ):
             return opening
         destination, port = translation.to_mapped(destination, port)
         return replace(opening, destination=destination, destination_port=port)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,11 +19,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from appliance.box import Box
 from appliance.config.model import Configuration
-from appliance.errors import Finding, FindingsError, PixguardError
+from appliance.errors import Finding, FindingsError, PixguardError, Place
 from appliance.live.command import ip
 from appliance.live.state import write
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translation, Translations
+from appliance.policy.translation import Translations
 
 ROUTE_PROTOCOL = 200
 """Marks our routes as ours; rtnetlink.h leaves the numbers from 5 on to those who set routes."""
@@ -95,6 +96,18 @@ class Journal:
 
 _JOURNAL = TypeAdapter(Journal)
 
+_TIMEOUTS = {
+    "conn": ("tcp_timeout_established",),
+    # The end that has closed waits in FIN_WAIT, the other in CLOSE_WAIT.
+    "half-closed": ("tcp_timeout_fin_wait", "tcp_timeout_close_wait"),
+    "udp": ("udp_timeout", "udp_timeout_stream"),
+    "icmp": ("icmp_timeout",),
+}
+"""The parameters of connection tracking that `timeout` sets."""
+
+_LONGEST = 2_000_000
+"""Seconds: the kernel counts them in jiffies of 32 bits, up to 1,000 a second."""
+
 LIBERAL = Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_be_liberal", "1")
 """Connection tracking sees packets before they are edited: where lengths change, numbers of the one
 end that the other has never had would be INVALID to it."""
@@ -123,10 +136,7 @@ def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tu
         for route in configuration.routes
         if route.interface in linux
     ]
-    translations = [
-        each for each in Translations(configuration, routing).between(linux) if each.stands_in
-    ]
-    answering = _answered(configuration, routing, translations, linux)
+    answering = _answered(configuration, routing, Translations(configuration, routing), linux)
     # The kernel answers for an address only if its route leaves by another interface.
     settings += [Route(inner, f"{address}/32", "", 0) for (_, address), inner in answering.items()]
     settings += [ProxyNeighbour(outer, address) for outer, address in answering]
@@ -138,15 +148,25 @@ def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tu
     settings.append(Sysctl(f"{_CONNTRACK}nf_conntrack_tcp_loose", "0"))
     if liberal:
         settings.append(LIBERAL)
+    settings += _idle_times(configuration)
     # Not net.ipv4.ip_forward, which would make every interface of the machine forward.
     settings += [Sysctl(f"net/ipv4/conf/{each}/forwarding", "1") for each in linux.values()]
     return tuple(settings)
 
 
+def _idle_times(configuration: Configuration) -> Iterator[Sysctl]:
+    """How long the kernel lets connections be idle: what `timeout` states, and nothing else."""
+    for name, parameters in _TIMEOUTS.items():
+        seconds = configuration.idle(name)
+        if seconds is not None:
+            value = str(min(seconds or _LONGEST, _LONGEST))
+            yield from (Sysctl(f"{_CONNTRACK}nf_conntrack_{each}", value) for each in parameters)
+
+
 def _answered(
     configuration: Configuration,
     routing: Routing,
-    translations: Sequence[Translation],
+    translations: Translations,
     linux: dict[str, str],
 ) -> dict[tuple[str, str], str]:
     """Pairs of an outer interface and an address to answer for, and the interface behind it."""
@@ -157,16 +177,49 @@ def _answered(
             taken.add(str(interface.network.network_address))
             taken.add(str(interface.network.broadcast_address))
     answered: dict[tuple[str, str], str] = {}
-    for each in translations:
-        static = each.static
-        if len(answered) + each.mapped.num_addresses > MAX_MAPPED:
+    for block in _mapped(translations, linux):
+        if block.outer in configuration.silent:
+            continue
+        if len(answered) + block.size > MAX_MAPPED:
             problem = f"more than {MAX_MAPPED} mapped addresses"
-            raise FindingsError((Finding(static.place, problem, "translate smaller networks"),))
-        for address in each.mapped:
+            raise FindingsError((Finding(block.place, problem, "translate smaller networks"),))
+        for place in range(block.size):
+            address = block.first + place
             if str(address) not in taken and not routing.owner(address):
-                pair = (linux[static.mapped_interface], str(address))
-                answered.setdefault(pair, linux[static.real_interface])
+                answered.setdefault((linux[block.outer], str(address)), linux[block.inner])
     return answered
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Addresses that only the firewall answers to, and the interfaces on both sides of it."""
+
+    first: IPv4Address
+    size: int
+    outer: str
+    inner: str
+    place: Place
+
+
+def _mapped(translations: Translations, linux: Container[str]) -> Iterator[_Block]:
+    for each in translations.between(linux):
+        if each.stands_in and each.static.real_interface != each.static.mapped_interface:
+            ends = (each.static.mapped_interface, each.static.real_interface)
+            yield _Block(
+                each.mapped.network_address, each.mapped.num_addresses, *ends, each.static.place
+            )
+    for written, pool in translations.stand_ins:
+        inner = next(
+            (
+                nat.nat.interface
+                for nat in translations.nats
+                if nat.nat.number == written.number and nat.nat.interface != written.interface
+            ),
+            "",
+        )
+        if inner in linux and written.interface in linux:
+            size = int(pool.last) - int(pool.first) + 1
+            yield _Block(pool.first, size, written.interface, inner, written.place)
 
 
 class Changes:

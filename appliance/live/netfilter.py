@@ -6,7 +6,9 @@ the chains are for, and in which order tables change: docs/netfilter.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from appliance.box import Box, load_box
 from appliance.config.load import load_configuration
 from appliance.config.model import (
     ANY,
+    Action,
     Configuration,
     Interface,
     Ports,
@@ -28,13 +31,16 @@ from appliance.live import connmark
 from appliance.live.command import run
 from appliance.live.hits import kept_counts, saved_counts
 from appliance.live.table import Chain, Counts, Table
+from appliance.policy.outbound import exceptions, ranked
+from appliance.policy.pool import ECHO
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translation, Translations
+from appliance.policy.translation import AnyTranslation, Dynamic, Translation, Translations
 from appliance.protocol import ICMP, SMTP, TCP, UDP
 from appliance.smtp.release import ANSWERS
 
 _DROP = "-j DROP"
-_DENY = "-j PIXGUARD-DENIED"
+_DENIED = "PIXGUARD-DENIED"
+_DENY = f"-j {_DENIED}"
 _CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
 # TCP segments of no connection are INVALID, and so are those whose checksum is wrong.
 _INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {_DENY}", f"-p {ICMP} {_DENY}", _DROP))
@@ -44,11 +50,30 @@ _UNMARK = f"-j MARK --set-xmark 0x0/{connmark.ALL:#x}"
 _LOGGED = f"{connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
 _MARKED = f"-m mark --mark {_LOGGED}"
 _UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
+_ANY_TYPE = 255
+"""Of ICMP, to iptables; conntrack lets no packet of that type begin a flow."""
 _REFUSALS_TOLD = 50
 """A second: of connections beyond the limits of a static, as many are told of."""
 DENIALS_TOLD = 500
 """A second, of each interface: of as many denied packets the first worker is told."""
-_TRANSLATED = f"-m connmark ! --mark 0x0/{connmark.TRANSLATION:#x}"
+_FORGET_SOURCE = f"-j MARK --set-xmark 0x0/{connmark.TRANSLATION:#x}"
+_NO_SOURCE = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
+"""The packet mark has the number of the source's translation while a first packet is judged."""
+_NUMBER_OF_SOURCE = (
+    f"{_UNTRANSLATED} -j CONNMARK --save-mark "
+    f"--nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
+)
+_HAIRPIN = f"-m connmark --mark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}"
+_WITHOUT_PORTS = Chain(
+    "PIXGUARD-PORTS",
+    (
+        f"-p {TCP} -j RETURN",
+        f"-p {UDP} -j RETURN",
+        f"-p {ICMP} -m icmp --icmp-type {ECHO} -j RETURN",
+        _DENY,
+    ),
+)
+"""What cannot share an address by ports is denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +132,18 @@ class _Compiler:
             if (interface := routing.interface(name))
         )
         self._linux = {interface.name: linux for interface, linux in self._interfaces}
-        self._translations = Translations(configuration, routing).between(self._linux)
+        self._routing = routing
+        self._translations = Translations(configuration, routing)
+        self._statics = self._translations.between(self._linux)
         lists = {each.name: each.rules for each in configuration.access_lists}
-        self._bound = {
-            group.interface: lists[group.access_list] for group in configuration.access_groups
-        }
+        self._bound, self._bound_out = (
+            {
+                group.interface: lists[group.access_list]
+                for group in configuration.access_groups
+                if group.out == out
+            }
+            for out in (False, True)
+        )
 
     def rules(self) -> Rules:
         return Rules(self._filter(), self._nat(), self._filter6())
@@ -121,37 +153,66 @@ class _Compiler:
         for interface, linux in self._interfaces:
             if interface.name in self._bound:
                 chains.append(_list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name]))
+            if interface.name in self._bound_out:
+                chains.append(self._leaving(interface, linux))
+            if interface.name in self._configuration.verified:
+                chains.append(self._path(interface, linux))
             chains.append(self._ingress(interface, linux))
+        # The access list of a `nat` serves all that it is for.
+        passages = [each for pair in self._pairs() for each in self._passage(*pair)]
+        chains += {each.name: each for each in passages}.values()
+        chains += [self._nat_list(nat) for nat in self._nats() if nat.rules is not None]
+        chains += self._outbounds()
+        chains += self._icmp()
         chains += [
+            _WITHOUT_PORTS,
             _list("PIXGUARD-CONDUITS", elementary(self._configuration.conduits)),
             self._permit(),
             self._worker(),
             self._queue(),
             self._refused(),
             _INVALID,
-            self._copied("PIXGUARD-DENIED", 0, _DROP),
+            self._copied(_DENIED, 0, _DROP),
             self._copied("PIXGUARD-LOGGED", connmark.PERMITTED, _UNMARK),
             self._copy(),
             Chain(
                 "PIXGUARD-OWN",
-                (f"-m mark --mark {connmark.OWN_PACKET:#x}/{connmark.ALL:#x} -j ACCEPT",),
+                (
+                    f"-m mark --mark {connmark.OWN_PACKET:#x}/{connmark.ALL:#x} -j ACCEPT",
+                    *self._no_redirects(),
+                ),
             ),
         ]
-        jumps = (("FORWARD", "PIXGUARD"), ("OUTPUT", "PIXGUARD-OWN"))
-        return Table("filter", jumps, tuple(chains))
+        jumps = [("FORWARD", "PIXGUARD"), ("OUTPUT", "PIXGUARD-OWN")]
+        if self._judged_by_icmp():
+            jumps.append(("INPUT", "PIXGUARD-ICMP"))
+        return Table("filter", tuple(jumps), tuple(chains))
+
+    def _no_redirects(self) -> list[str]:
+        """Where packets leave as they came, Linux would tell hosts of the shorter way."""
+        if not self._configuration.hairpins_pass:
+            return []
+        return [
+            f"-o {linux} -p {ICMP} -m icmp --icmp-type 5 -j DROP" for linux in self._linux.values()
+        ]
 
     def _entrance(self, target: str, back: str = _DROP) -> tuple[Chain, Chain]:
         """Sends what goes from one of our interfaces to another of them to a target.
 
         What would leave by the interface it came in by goes to the target `back`.
         """
-        # Nothing leaves by the interface it came in by: it could pose as the other end of a
-        # connection there.
-        from_each = [
-            rule
-            for x in self._linux.values()
-            for rule in (f"-i {x} -o {x} {back}", f"-i {x} -j PIXGUARD-FROM")
-        ]
+        # What leaves by the interface that it came in by could pose as the other end of a
+        # connection there: only those that began so go on so, and they go on no other way.
+        from_each = []
+        for x in self._linux.values():
+            if target != _DROP:
+                from_each.append(f"-i {x} -o {x} {_HAIRPIN} {target}")
+                if self._configuration.hairpins_pass:
+                    from_each.append(f"-i {x} -o {x} -m conntrack --ctstate NEW {target}")
+            from_each.append(f"-i {x} -o {x} {back}")
+            if target != _DROP:
+                from_each.append(f"-i {x} {_HAIRPIN} -j DROP")
+            from_each.append(f"-i {x} -j PIXGUARD-FROM")
         return (
             Chain("PIXGUARD", tuple(from_each)),
             Chain("PIXGUARD-FROM", tuple(f"-o {x} {target}" for x in self._linux.values())),
@@ -178,39 +239,257 @@ class _Compiler:
         )
 
     def _new(self) -> Chain:
-        rules = [
-            f"-d {each.mapped} -m conntrack ! --ctstate DNAT {_DENY}"
-            for each in self._translations
-            if each.stands_in
-        ]
+        # Here the destination is a real address, and these are nobody's.
+        rules = [f"{match} {_DENY}" for match in self._stand_ins("-d", "--dst-range")]
         rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
         return Chain(_CLOSED.name, (*rules, _DENY))
 
+    def _stand_ins(self, one: str, several: str) -> list[str]:
+        """Matches the addresses that the firewall answers to for others.
+
+        Args:
+            one: the option of an address or network.
+            several: that of a range.
+        """
+        return [
+            *(f"{one} {each.mapped}" for each in self._statics if each.stands_in),
+            *(
+                f"-m iprange {several} {pool.first}-{pool.last}"
+                for each, pool in self._translations.stand_ins
+                if each.interface in self._linux
+            ),
+        ]
+
     def _ingress(self, interface: Interface, linux: str) -> Chain:
         """Judges the first packet of a connection that begins behind an interface."""
-        bound = interface.name in self._bound
-        rules = [f"-j PIXGUARD-ACL-{linux}"] if bound else []
+        name, bound = interface.name, interface.name in self._bound
+        rules = [_FORGET_SOURCE]
+        if name in self._configuration.verified:
+            rules.append(f"-j PIXGUARD-PATH{self._index(name)}")
+        rules += [f"-j PIXGUARD-ACL-{linux}"] if bound else []
         for other, other_linux in self._interfaces:
-            if other.level == interface.level:
+            if other.level == interface.level and not self._equals_pass(interface, other):
                 rules.append(f"-o {other_linux} {_DENY}")
             elif other.level > interface.level and not bound:
                 rules.append(f"-o {other_linux} -j PIXGUARD-CONDUITS")
+            elif other.level < interface.level and not bound:
+                rules += [
+                    f"-o {other_linux} -j {_outbound_chain(each.number, each.by_destination)}"
+                    for each in self._configuration.applied
+                    if each.interface == name
+                ]
         # The first translation that fits is taken, so later ones look whether there is one.
-        for each in self._translations:
-            if each.static.mapped_interface == interface.name:
+        for each in self._statics:
+            if each.static.mapped_interface == name:
                 matched = f"-o {self._linux[each.static.real_interface]} {_inbound(each)}"
-            elif each.static.real_interface == interface.name:
-                matched = f"-o {self._linux[each.static.mapped_interface]} {_outbound(each)}"
-            else:
-                continue
-            mark = f"CONNMARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
-            rules.append(f"{matched} {_UNTRANSLATED} {_line(each.static.place.line)} -j {mark}")
-        if bound and any(map(_is_marked, self._bound[interface.name])):
-            rules.append(f"{_TRANSLATED} {_MARKED} -j PIXGUARD-LOGGED")
-        for each in self._translations:
-            if each.static.mapped_interface == interface.name:
+                rules.append(f"{matched} {_UNTRANSLATED} {_line(each.place.line)} -j {_mark(each)}")
+        if bound and any(map(_is_marked, self._bound[name])):
+            # Before the source's translation is found, whose number has the same place in the mark.
+            rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
+        rules.append(f"-m conntrack --ctstate DNAT {_UNTRANSLATED} {_DENY}")
+        rules += [
+            f"-o {self._linux[egress]} -j {_passage_chain(self._index(name), self._index(egress))}"
+            for ingress, egress in self._pairs()
+            if ingress == name
+        ]
+        rules.append(_NUMBER_OF_SOURCE)
+        for each in self._statics:
+            if each.static.mapped_interface == name:
                 rules += _limits(each)
-        return Chain(f"PIXGUARD-IN-{linux}", (*rules, f"{_TRANSLATED} -j PIXGUARD-PERMIT", _DENY))
+        rules += [
+            f"-p {TCP} -m mark --mark {nat.number:#x}/{connmark.TRANSLATION:#x} -m connlimit "
+            f"--connlimit-above {nat.nat.max_connections} --connlimit-mask 0 --connlimit-saddr "
+            f"{_line(nat.place.line)} -j PIXGUARD-REFUSED"
+            for nat in self._nats()
+            if nat.nat.interface == name and nat.nat.max_connections
+        ]
+        return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", _DENY))
+
+    def _index(self, name: str) -> int:
+        return list(self._linux).index(name) + 1
+
+    def _equals_pass(self, one: Interface, other: Interface) -> bool:
+        if one == other:
+            return self._configuration.hairpins_pass
+        return self._configuration.equals_pass
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """The interfaces from which and to which something may pass."""
+        for one, _ in self._interfaces:
+            for other, _ in self._interfaces:
+                if one.level != other.level or self._equals_pass(one, other):
+                    yield one.name, other.name
+
+    def _nats(self) -> tuple[Dynamic, ...]:
+        return tuple(each for each in self._translations.nats if each.nat.interface in self._linux)
+
+    def _sources(self, ingress: str, egress: str) -> list[AnyTranslation]:
+        """What may translate the source of what goes from one interface to another, in order."""
+        between = self._translations
+        return [
+            *between.nats_between(ingress, egress, exempt=True),
+            *between.statics_between(ingress, egress),
+            *between.nats_between(ingress, egress, exempt=False),
+        ]
+
+    def _passage(self, ingress: str, egress: str) -> list[Chain]:
+        """Finds the translation of the source of what goes from one interface to another, and
+        drops what lacks one that it needs; then the access list of what leaves."""
+        levels = [self._routing.interface(name) for name in (ingress, egress)]
+        one, other = (each.level if each else 0 for each in levels)
+        nat_control = self._configuration.nat_control
+        pair = (self._index(ingress), self._index(egress))
+        rules: list[str] = []
+        more: list[Chain] = []
+        if ingress == egress:
+            # What has such a source could pose as the other end of a connection.
+            rules += [f"{match} {_DENY}" for match in self._stand_ins("-s", "--src-range")]
+        # `nat 0 access-list` lets the other side begin, too.
+        for each in self._translations.nats_between(egress, ingress, exempt=True):
+            rules.append(
+                f"-m conntrack ! --ctstate DNAT {_UNTRANSLATED} -j PIXGUARD-BACK-{each.number}"
+            )
+            more.append(_reversed_list(each, _mark(each)))
+        if one < other and nat_control:
+            rules.append(f"{_UNTRANSLATED} {_DENY}")
+        elif one < other:
+            back = self._back(ingress, egress)
+            rules.append(f"{_UNTRANSLATED} -j {back[0].name}")
+            more += back
+        for source in self._sources(ingress, egress):
+            rules += self._source(source, egress)
+        if one > other and nat_control:
+            rules.append(f"{_NO_SOURCE} {_DENY}")
+        if egress in self._bound_out:
+            rules.append(f"-j PIXGUARD-OUT-{self._linux[egress]}")
+        if ingress == egress:
+            rules.append(f"-j CONNMARK --set-xmark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}")
+        return [Chain(_passage_chain(*pair), tuple(rules)), *more]
+
+    def _source(self, source: AnyTranslation, egress: str) -> list[str]:
+        """Marks packets with the translation of their source."""
+        number = f"{source.number:#x}/{connmark.TRANSLATION:#x}"
+        line = _line(source.place.line)
+        if isinstance(source, Translation):
+            return [f"{_outbound(source)} {_NO_SOURCE} {line} -j MARK --set-xmark {number}"]
+        if source.rules is not None:
+            rules = [f"{_NO_SOURCE} {line} -j PIXGUARD-NAT-{source.number}"]
+        else:
+            matched = _address("-s", source.nat.network or ANY)
+            rules = [f"{matched} {_NO_SOURCE} {line} -j MARK --set-xmark {number}".strip()]
+        if not source.keeps:
+            pools = source.pools_on(egress)
+            if not pools:
+                rules.append(f"-m mark --mark {number} {line} {_DENY}")
+            elif pools[0].shared:
+                rules.append(f"-m mark --mark {number} {line} -j {_WITHOUT_PORTS.name}")
+        return rules
+
+    def _nat_list(self, nat: Dynamic) -> Chain:
+        """The access list of a `nat`: what it permits is marked."""
+        mark = f"MARK --set-xmark {nat.number:#x}/{connmark.TRANSLATION:#x}"
+        return Chain(
+            f"PIXGUARD-NAT-{nat.number}",
+            tuple(
+                rule
+                for listed in nat.rules or ()
+                for match in _matches(listed)
+                for rule in _returning(f"{match} {_NO_SOURCE}", listed.permit, mark)
+            ),
+        )
+
+    def _back(self, ingress: str, egress: str) -> list[Chain]:
+        """Drops what is addressed to a real address that is translated on the way back."""
+        name = f"PIXGUARD-REAL-{self._index(ingress)}-{self._index(egress)}"
+        rules, more = [], []
+        for source in self._sources(egress, ingress):
+            if isinstance(source, Translation):
+                rules.append(f"{_answered_by(source)} {_DENY}")
+            elif source.exempts:
+                continue  # what it exempts has been marked
+            elif source.rules is not None:
+                rules.append(f"-j PIXGUARD-BACK-{source.number}")
+                more.append(_reversed_list(source, _DENIED))
+            else:
+                matched = _address("-d", source.nat.network or ANY)
+                rules.append(f"{matched} -j {'RETURN' if source.keeps else _DENIED}".strip())
+        return [Chain(name, tuple(rules)), *more]
+
+    def _leaving(self, interface: Interface, linux: str) -> Chain:
+        """The access list of what leaves, which sees addresses as the network there does."""
+        sources: dict[int, AnyTranslation] = {}
+        for other, _ in self._interfaces:
+            for source in self._sources(other.name, interface.name):
+                sources[source.number] = source
+        rules = []
+        for rule in self._bound_out[interface.name]:
+            target = f"{_line(rule.place.line)} -j {'RETURN' if rule.permit else _DENIED}"
+            for match in _matches_leaving(rule, sources.values(), interface.name):
+                rules.append(f"{match} {target}".strip())
+        return Chain(f"PIXGUARD-OUT-{linux}", (*rules, _DENY))
+
+    def _path(self, interface: Interface, linux: str) -> Chain:
+        """Drops what comes from where no route of the interface leads."""
+        rules = [
+            f"{_address('-s', network)} -j {'RETURN' if leads == interface else _DENIED}".strip()
+            for network, leads in self._routing.entries()
+        ]
+        return Chain(f"PIXGUARD-PATH{self._index(interface.name)}", (*rules, _DENY))
+
+    def _outbounds(self) -> Iterator[Chain]:
+        """The outbound lists that are applied: what they permit returns."""
+        applied = dict.fromkeys(
+            (each.number, each.by_destination) for each in self._configuration.applied
+        )
+        for number, by_destination in applied:
+            lines = [each for each in self._configuration.outbounds if each.number == number]
+            name = _outbound_chain(number, by_destination)
+            excepted = any(each.action is Action.EXCEPT for each in lines)
+            rules = []
+            for rule in ranked(lines, by_destination):
+                usual = "RETURN" if rule.permit else _DENIED
+                target = f"-j {usual}"
+                if excepted:
+                    target = f"-g {name}{'R' if rule.permit else 'D'}"
+                rules += [
+                    f"{match} {_line(rule.place.line)} {target}".strip() for match in _matches(rule)
+                ]
+            yield Chain(name, tuple(rules))
+            if excepted:
+                for letter, usual, other in (("R", "RETURN", _DENIED), ("D", _DENIED, "RETURN")):
+                    turned = [
+                        f"{match} {_line(rule.place.line)} -j {other}".strip()
+                        for rule in exceptions(lines, by_destination)
+                        for match in _matches(rule)
+                    ]
+                    yield Chain(f"{name}{letter}", (*turned, f"-j {usual}"))
+
+    def _judged_by_icmp(self) -> list[str]:
+        """The interfaces that say which ICMP to themselves they let in."""
+        return [
+            name
+            for name in self._linux
+            if any(rule.interface == name for rule in self._configuration.icmp_rules)
+        ]
+
+    def _icmp(self) -> Iterator[Chain]:
+        """ICMP to the firewall itself; what is not judged here returns to INPUT."""
+        judged = self._judged_by_icmp()
+        if not judged:
+            return
+        rules = []
+        for name in judged:
+            way = f"-i {self._linux[name]} -p {ICMP}"
+            for rule in self._configuration.icmp_rules:
+                if rule.interface == name:
+                    kind = "" if rule.icmp_type is None else f"-m icmp --icmp-type {rule.icmp_type}"
+                    if rule.icmp_type == _ANY_TYPE:
+                        continue
+                    parts = (way, _address("-s", rule.source), kind, _line(rule.place.line))
+                    target = "RETURN" if rule.permit else "DROP"
+                    rules.append(f"{' '.join(part for part in parts if part)} -j {target}")
+            rules.append(f"{way} -j DROP")
+        yield Chain("PIXGUARD-ICMP", tuple(rules))
 
     def _permit(self) -> Chain:
         # The port is the real one: here, as on the device, translation of the destination is done.
@@ -277,35 +556,88 @@ class _Compiler:
         marks = (
             f"-i {self._linux[each.static.mapped_interface]} {_inbound(each)} {untold} "
             f"-j MARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
-            for each in self._translations
+            for each in self._statics
         )
         return Chain("PIXGUARD-COPY", (*marks, f"-j NFLOG --nflog-group {self._box.queue}"))
 
     def _nat(self) -> Table:
         # No rule tells its line here: a line that only moves must not change this table.
         inbound, outbound = [], []
-        for each in self._translations:
+        for each in self._statics:
             static = each.static
             port = f" -p {static.protocol}" if static.protocol else ""
-            to_real, to_mapped = _targets(each)
             mapped_port = f"{port} --dport {static.mapped_port}" if port else ""
+            peers = _address("-s", each.peers)
             inbound.append(
-                f"-i {self._linux[static.mapped_interface]} -d {each.mapped}{mapped_port} "
-                f"-j {to_real}"
+                f"-i {self._linux[static.mapped_interface]} {peers}{' ' if peers else ''}"
+                f"-d {each.mapped}{mapped_port} -j {_targets(each)[0]}"
             )
-            mark = connmark.PERMITTED | each.number
-            mask = connmark.PERMITTED | connmark.TRANSLATION
+            alone = ""
+            if static.mapped_interface == static.real_interface:
+                alone = "-m conntrack ! --ctstate DNAT "  # the mark may tell of the destination
             outbound.append(
-                f"-o {self._linux[static.mapped_interface]} {_outbound(each)} "
-                f"-m connmark --mark {mark:#x}/{mask:#x} -j {to_mapped}"
+                f"-o {self._linux[static.mapped_interface]} {_outbound(each)} {alone}"
+                f"{_permitted_by(each)} -j {_targets(each)[1]}"
             )
+        for nat in self._nats():
+            outbound += [
+                f"-o {self._linux[egress]} {_permitted_by(nat)} -j {_from_pool(nat, egress)}"
+                for egress, _ in nat.pools
+                if egress in self._linux and not nat.keeps
+            ]
+        more: dict[str, Chain] = {}
+        for ingress, egress in self._pairs():
+            sources = self._sources(ingress, egress)
+            # The mark of what has both its addresses translated tells of the destination alone.
+            both: list[AnyTranslation] = [
+                *self._translations.statics_between(egress, ingress),
+                *self._translations.nats_between(egress, ingress, exempt=True),
+            ]
+            if not sources or not both:
+                continue
+            name = f"PIXGUARD-BOTH-{self._index(ingress)}-{self._index(egress)}"
+            # Where a translation of the source bears the number, too, it has been applied above.
+            outbound += [
+                f"-o {self._linux[egress]} {_permitted_by(each)} -j {name}" for each in both
+            ]
+            more |= {chain.name: chain for chain in self._sources_again(name, sources, egress)}
         # What we permitted keeps the addresses that we gave it, whatever rules others put after.
         outbound.append(f"{_PERMITTED} -j ACCEPT")
-        return Table(
-            "nat",
-            (("PREROUTING", "PIXGUARD-DNAT"), ("POSTROUTING", "PIXGUARD-SNAT")),
-            (Chain("PIXGUARD-DNAT", tuple(inbound)), Chain("PIXGUARD-SNAT", tuple(outbound))),
+        chains = (
+            Chain("PIXGUARD-DNAT", tuple(inbound)),
+            Chain("PIXGUARD-SNAT", tuple(outbound)),
+            *more.values(),
         )
+        jumps = (("PREROUTING", "PIXGUARD-DNAT"), ("POSTROUTING", "PIXGUARD-SNAT"))
+        return Table("nat", jumps, chains)
+
+    def _sources_again(
+        self, name: str, sources: list[AnyTranslation], egress: str
+    ) -> Iterator[Chain]:
+        """Translates the source by what fits first, as the filter table has judged it."""
+        rules = []
+        for source in sources:
+            if isinstance(source, Translation):
+                rules.append(f"{_outbound(source)} -j {_targets(source)[1]}")
+                continue
+            if not source.keeps and not source.pools_on(egress):
+                continue  # what it takes has been dropped
+            target = "ACCEPT" if source.keeps else _from_pool(source, egress)
+            if source.rules is None:
+                matched = _address("-s", source.nat.network or ANY)
+                rules.append(f"{matched} -j {target}".strip())
+                continue
+            listed = f"PIXGUARD-NAT-{source.number}-{self._index(egress)}"
+            rules.append(f"-j {listed}")
+            yield Chain(
+                listed,
+                tuple(
+                    f"{match} -j {target if rule.permit else 'RETURN'}".strip()
+                    for rule in source.rules
+                    for match in _matches(rule)
+                ),
+            )
+        yield Chain(name, tuple(rules))
 
     def _filter6(self) -> Table:
         return Table("filter", (("FORWARD", "PIXGUARD"),), self._entrance(_DROP))
@@ -315,25 +647,89 @@ def _line(number: int) -> str:
     return f'-m comment --comment "line {number}"'
 
 
+def _passage_chain(ingress: int, egress: int) -> str:
+    return f"PIXGUARD-{ingress}-{egress}"
+
+
+def _outbound_chain(number: int, by_destination: bool) -> str:
+    return f"PIXGUARD-OB-{number}{'D' if by_destination else 'S'}"
+
+
+def _mark(translation: AnyTranslation) -> str:
+    return f"CONNMARK --set-xmark {translation.number:#x}/{connmark.TRANSLATION:#x}"
+
+
+def _permitted_by(translation: AnyTranslation) -> str:
+    """Matches connections that were permitted and bear the number of a translation."""
+    mark = connmark.PERMITTED | translation.number
+    return f"-m connmark --mark {mark:#x}/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
+
+
+def _from_pool(nat: Dynamic, egress: str) -> str:
+    """The target that translates a source to an address of a `global`."""
+    pool = nat.pools_on(egress)[0]
+    if pool.first == pool.last:
+        return f"SNAT --to-source {pool.first}"
+    return f"SNAT --to-source {pool.first}-{pool.last} --persistent"
+
+
+def _returning(match: str, permit: bool, mark: str) -> list[str]:
+    """Rules that mark what a list permits, and look no further at what it permits or denies."""
+    if permit:
+        return [f"{match} -j {mark}".strip()]
+    return [f"{match} -j RETURN".strip()]
+
+
+def _reversed_list(nat: Dynamic, target: str) -> Chain:
+    """The access list of a `nat` for packets the other way: what it permits meets a target."""
+    rules = []
+    for rule in nat.rules or ():
+        turned = replace(
+            rule,
+            source=rule.destination,
+            source_ports=rule.destination_ports,
+            destination=rule.source,
+            destination_ports=rule.source_ports,
+        )
+        rules += [
+            f"{match} {_UNTRANSLATED} -j {target if rule.permit else 'RETURN'}".strip()
+            for match in _matches(turned)
+        ]
+    return Chain(f"PIXGUARD-BACK-{nat.number}", tuple(rules))
+
+
 def _inbound(translation: Translation) -> str:
     """Matches, after translation of the destination, what this translated."""
     static = translation.static
-    matched = f"-d {static.real} -m conntrack --ctorigdst {translation.mapped}"
+    matched = f"-d {translation.real} -m conntrack --ctorigdst {translation.mapped}"
+    if peers := _address("-s", translation.peers):
+        matched = f"{peers} {matched}"
     if static.protocol is None:
         return matched
     return (
         f"-p {static.protocol} {matched} --ctorigdstport {static.mapped_port} "
-        f"-m {_module(static.protocol)} --dport {static.real_port}"
+        f"-m {_module(static.protocol)} --dport {translation.real_port}"
     )
 
 
 def _outbound(translation: Translation) -> str:
     """Matches, before translation of the source, what this translates."""
     static = translation.static
+    peers = _address(" -m conntrack --ctorigdst", translation.peers)
     if static.protocol is None:
-        return f"-s {static.real}"
+        return f"-s {translation.real}{peers}"
     module = _module(static.protocol)
-    return f"-p {static.protocol} -s {static.real} -m {module} --sport {static.real_port}"
+    ports = f"-m {module} --sport {translation.real_port}"
+    return f"-p {static.protocol} -s {translation.real} {ports}{peers}"
+
+
+def _answered_by(translation: Translation) -> str:
+    """Matches packets to what a static would translate in the packets that answer them."""
+    protocol = translation.static.protocol
+    matched = f"{_address('-s', translation.peers)} -d {translation.real}".strip()
+    if protocol is None:
+        return matched
+    return f"-p {protocol} {matched} -m {_module(protocol)} --dport {translation.real_port}"
 
 
 def _limits(translation: Translation) -> list[str]:
@@ -342,7 +738,7 @@ def _limits(translation: Translation) -> list[str]:
     mark = f"-m connmark --mark {translation.number:#x}/{connmark.TRANSLATION:#x}"
     return [
         f"-p {protocol} {mark} -m connlimit --connlimit-above {most} --connlimit-mask 32 "
-        f"--connlimit-daddr {_line(static.place.line)} -j PIXGUARD-REFUSED"
+        f"--connlimit-daddr {_line(translation.place.line)} -j PIXGUARD-REFUSED"
         for protocol, most in ((TCP, static.max_connections), (UDP, static.udp_connections))
         if most
     ]
@@ -354,12 +750,12 @@ def _module(protocol: int | None) -> str:
 
 def _targets(translation: Translation) -> tuple[str, str]:
     """The targets that translate a destination and a source."""
-    real, mapped = translation.static.real, translation.mapped
+    real, mapped = translation.real, translation.mapped
     if real.prefixlen != 32:
         return f"NETMAP --to {real}", f"NETMAP --to {mapped}"
     to_real, to_mapped = f"{real.network_address}", f"{mapped.network_address}"
     if translation.static.protocol:
-        to_real += f":{translation.static.real_port}"
+        to_real += f":{translation.real_port}"
         to_mapped += f":{translation.static.mapped_port}"
     return f"DNAT --to-destination {to_real}", f"SNAT --to-source {to_mapped}"
 
@@ -382,19 +778,71 @@ def _is_marked(rule: Rule) -> bool:
     return rule.permit and rule.log is not None and not rule.log.disabled
 
 
-def _matches(rule: Rule) -> list[str]:
+def _matches_leaving(rule: Rule, sources: Iterable[AnyTranslation], egress: str) -> Iterator[str]:
+    """The matches of a rule that sees sources translated, where they are not yet.
+
+    Args:
+        rule: the rule.
+        sources: what may translate them.
+        egress: the interface by which they leave.
+    """
+    translated = partial(_matches, addressed=False)
+    if rule.source == ANY and rule.source_ports is None:
+        yield from translated(rule)
+        return
+    for match in translated(rule):
+        yield f"{_NO_SOURCE} {match}".strip()
+    for source in sources:
+        mark = f"-m mark --mark {source.number:#x}/{connmark.TRANSLATION:#x}"
+        seen: Rule | None = rule
+        if isinstance(source, Translation):
+            seen = _before_translation(rule, source)
+        elif not source.keeps:
+            pools = source.pools_on(egress)
+            fits = pools and (
+                pools[0].is_within(rule.source) if rule.permit else pools[0].meets(rule.source)
+            )
+            seen = replace(rule, source=ANY) if fits else None
+        for match in translated(seen) if seen else ():
+            yield f"{mark} {match}".strip()
+
+
+def _before_translation(rule: Rule, static: Translation) -> Rule | None:
+    """A rule about what a static translates, as it is before that; None if it is not about it."""
+    mapped, real = static.mapped, static.real
+    if not mapped.overlaps(rule.source):
+        return None
+    if rule.source.prefixlen > mapped.prefixlen:
+        place = int(rule.source.network_address) - int(mapped.network_address)
+        real = IPv4Network((real[place], rule.source.prefixlen))
+    if static.static.protocol is None:
+        return replace(rule, source=real)
+    if rule.protocol not in (None, static.static.protocol):
+        return None
+    if rule.source_ports and static.static.mapped_port not in rule.source_ports:
+        return None
+    return replace(rule, source=real, source_ports=None, protocol=static.static.protocol)
+
+
+def _matches(rule: Rule, addressed: bool = True) -> list[str]:
     """The matches that together are a rule; none if no packet can match it.
 
-    The destination is matched as the packet was addressed, before its translation.
+    Args:
+        rule: the rule.
+        addressed: whether the destination is matched as the packet was addressed, before its
+            translation.
     """
     ports = rule.source_ports or rule.destination_ports
     if rule.protocol is None and ports:
-        return _matches(replace(rule, protocol=TCP)) + _matches(replace(rule, protocol=UDP))
+        return [
+            match
+            for protocol in (TCP, UDP)
+            for match in _matches(replace(rule, protocol=protocol), addressed)
+        ]
     if ports and rule.protocol not in (TCP, UDP):
         return []
     if rule.icmp_type is not None:
-        # iptables takes 255 for any type; conntrack lets no packet of that type begin a flow.
-        if rule.protocol not in (None, ICMP) or rule.icmp_type == 255:
+        if rule.protocol not in (None, ICMP) or rule.icmp_type == _ANY_TYPE:
             return []
         protocol = f"-p {ICMP} -m icmp --icmp-type {rule.icmp_type}"
     elif rule.protocol is None:
@@ -403,13 +851,16 @@ def _matches(rule: Rule) -> list[str]:
         protocol = "-m conntrack --ctproto 0"  # -p 0 would be any protocol
     else:
         protocol = f"-p {rule.protocol}"
-    destination = _address("-m conntrack --ctorigdst", rule.destination)
+    to, to_port = "-m conntrack --ctorigdst", "-m conntrack --ctorigdstport"
+    if not addressed:
+        to, to_port = "-d", f"-m {_module(rule.protocol)} --dport"
+    destination = _address(to, rule.destination)
     fixed = [protocol, _address("-s", rule.source), destination]
     return [
         " ".join(part for part in (*fixed, source_port, destination_port, time) if part)
         for time in _times(rule.times)
         for source_port in _ports(f"-m {_module(rule.protocol)} --sport", rule.source_ports)
-        for destination_port in _ports("-m conntrack --ctorigdstport", rule.destination_ports)
+        for destination_port in _ports(to_port, rule.destination_ports)
     ]
 
 

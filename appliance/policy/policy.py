@@ -1,8 +1,10 @@
 """What a configuration means for the first packet of a flow, as PIX 6.3 takes it.
 
-The order is the device's: the interfaces, then the access list or conduits (which see addresses as
-they are on the wire where the packet enters), then the translation, then the fixup by the port
-that the server has after it. `appliance.live.netfilter` says the same to the kernel.
+The order is the device's: the interfaces, then where the source may be, then the access list,
+conduits or outbound lists (which see addresses as they are on the wire where the packet enters),
+then the translation, then the access list of the interface that it leaves by (which sees them as
+they are there), then the fixup by the port that the server has after translation.
+`appliance.live.netfilter` says the same to the kernel.
 """
 
 from __future__ import annotations
@@ -12,13 +14,22 @@ from enum import Enum
 from ipaddress import IPv4Address
 
 from appliance.admission import Admission, Logged, Opening
-from appliance.config.model import Configuration, Interface, elementary
+from appliance.config.model import Configuration, Interface, Outbound, Rule, elementary
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED
-from appliance.policy.access_list import Rules
+from appliance.policy.access_list import Rules, matches
+from appliance.policy.idle import idle_times
+from appliance.policy.outbound import denying
+from appliance.policy.pool import Pool
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translation, Translations
+from appliance.policy.translation import (
+    AnyTranslation,
+    Dynamic,
+    Translation,
+    Translations,
+    turned,
+)
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import Release
 
@@ -33,10 +44,13 @@ class Phase(Enum):
     """A question that a packet must pass."""
 
     ROUTE = "route"
+    REVERSE_PATH = "reverse path"
     ACCESS_LIST = "access-list"
     LEVELS = "security levels"
     CONDUIT = "conduit"
+    OUTBOUND_LIST = "outbound list"
     TRANSLATION = "translation"
+    ACCESS_LIST_OUT = "access-list out"
     FIXUP = "fixup"
 
 
@@ -49,6 +63,7 @@ class Step:
         why: the answer, one sentence without a final stop.
         place: where the rule that decided stands, None where no single rule did.
         denial: why the packet may not pass; None if it passed this question.
+        access_list: the list that denied it, "" if none did.
         logged: the line of an access list that decided, if that has `log`.
     """
 
@@ -56,6 +71,7 @@ class Step:
     why: str
     place: Place | None = None
     denial: Denial | None = None
+    access_list: str = ""
     logged: Logged | None = None
 
 
@@ -79,8 +95,16 @@ class _Path:
     packet: Opening
     ingress: Interface | None
     egress: Interface | None
-    source: Translation | None
-    destination: Translation | None
+    source: AnyTranslation | None
+    destination: AnyTranslation | None
+
+    @property
+    def real_destination(self) -> IPv4Address:
+        """The real address that it goes to."""
+        if isinstance(self.destination, Translation):
+            packet = self.packet
+            return self.destination.to_real(packet.destination, packet.destination_port)[0]
+        return self.packet.destination
 
 
 class Policy:
@@ -99,11 +123,26 @@ class Policy:
         self._routing = Routing(configuration)
         self._translations = Translations(configuration, self._routing)
         lists = {each.name: each for each in configuration.access_lists}
-        self._bound: dict[str, tuple[str, Place]] = {
-            group.interface: (group.access_list, group.place)
-            for group in configuration.access_groups
-        }
+        self._lists = lists
         self._rules = {name: Rules(each.rules) for name, each in lists.items()}
+        self._bound, self._bound_out = (
+            {
+                group.interface: (group.access_list, group.place)
+                for group in configuration.access_groups
+                if group.out == out
+            }
+            for out in (False, True)
+        )
+        self._outbounds: tuple[tuple[str, int, bool, tuple[Outbound, ...]], ...] = tuple(
+            (
+                each.interface,
+                each.number,
+                each.by_destination,
+                tuple(line for line in configuration.outbounds if line.number == each.number),
+            )
+            for each in configuration.applied
+        )
+        self._idle = idle_times(configuration)
         self._conduits = Rules(elementary(configuration.conduits))
         self._configuration = configuration
 
@@ -134,8 +173,9 @@ class Policy:
         ingress, egress = path.ingress, path.egress
         if ingress is None or egress is None or steps[-1].denial:
             return Decision(self._denied(path, steps[-1]), tuple(steps))
-        for question in (self._permit, self._translate):
-            steps.append(question(path, ingress, egress))
+        for question in (self._come, self._permit, self._translate, self._leave):
+            step = question(path, ingress, egress)
+            steps += [step] if step else []
             if steps[-1].denial:
                 return Decision(self._denied(path, steps[-1]), tuple(steps))
         admission = self._admitted(path, ingress, egress)
@@ -158,10 +198,16 @@ class Policy:
         left = self._routing.towards(destination)
         if left and left.level > entered.level:
             # The return path of the source translation is the translation of the destination.
-            real = self._translations.of_source(
-                left.name, entered.name, protocol, destination, port
+            back = replace(
+                opening,
+                ingress=left.name,
+                source=destination,
+                source_port=port,
+                destination=source,
+                destination_port=source_port,
             )
-            if real:
+            real = self._translations.of_source(back, entered.name)
+            if isinstance(real, Translation):
                 destination, port = real.to_mapped(destination, port)
         return replace(
             opening,
@@ -176,18 +222,15 @@ class Policy:
         ingress = self._routing.interface(packet.ingress)
         if ingress is None:
             return _Path(packet, None, self._routing.towards(packet.destination), None, None)
-        destination = self._translations.of_destination(
-            ingress.name, packet.protocol, packet.destination, packet.destination_port
-        )
-        if destination:
+        packet = replace(packet, ingress=ingress.name)
+        destination: AnyTranslation | None = self._translations.static_of(packet)
+        if isinstance(destination, Translation):
             egress = self._routing.interface(destination.static.real_interface)
         else:
             egress = self._routing.towards(packet.destination)
-        source = None
-        if egress:
-            source = self._translations.of_source(
-                ingress.name, egress.name, packet.protocol, packet.source, packet.source_port
-            )
+            if egress:
+                destination = self._translations.exempting(packet, egress)
+        source = self._translations.of_source(packet, egress.name) if egress else None
         return _Path(packet, ingress, egress, source, destination)
 
     def _route(self, path: _Path) -> Step:
@@ -197,8 +240,8 @@ class Policy:
             else:
                 why = f"no interface leads to the source {path.packet.source}"
             return Step(Phase.ROUTE, why, denial=Denial.NO_ROUTE)
-        address = path.packet.destination
-        if path.destination is None and self._routing.ends_here(address):
+        address = path.real_destination
+        if self._routing.ends_here(address):
             why = f"{address} is an address of the firewall itself, or of all hosts"
             return Step(Phase.ROUTE, why, denial=Denial.OWN_ADDRESS)
         if path.egress is None:
@@ -206,82 +249,193 @@ class Policy:
             return Step(Phase.ROUTE, why, denial=Denial.NO_ROUTE)
         return Step(Phase.ROUTE, f"from {path.ingress.name} to {path.egress.name}")
 
+    def _come(self, path: _Path, ingress: Interface, egress: Interface) -> Step | None:
+        """Whether the source may be where it came in (`ip verify reverse-path`).
+
+        What leaves as it came must never have an address that the firewall answers for: it could
+        pose as the other end of a connection.
+        """
+        source = path.packet.source
+        if ingress == egress and self._configuration.hairpins_pass:
+            ours = self._translations.standing_in(source) or self._translations.pooled(source)
+            if ours:
+                why = f"{source} is a mapped address, and no host's"
+                return Step(Phase.REVERSE_PATH, why, ours.place, Denial.REVERSE_PATH)
+        if ingress.name not in self._configuration.verified:
+            return None
+        leads = self._routing.towards(source)
+        if leads == ingress:
+            return Step(Phase.REVERSE_PATH, f"{source} is behind {ingress.name}")
+        why = f"{source} is behind {leads.name if leads else 'no interface'}, not {ingress.name}"
+        return Step(Phase.REVERSE_PATH, why, denial=Denial.REVERSE_PATH)
+
     def _permit(self, path: _Path, ingress: Interface, egress: Interface) -> Step:
         if ingress.name in self._bound:
             return self._access_list(path.packet, *self._bound[ingress.name])
         levels = f"{ingress.name} (security{ingress.level}) to {egress.name} ({egress.level})"
         if ingress.level > egress.level:
+            if denied := self._outbound(path.packet, ingress):
+                return denied
             return Step(Phase.LEVELS, f"{levels} passes without a rule")
+        refused = self._refusal_of_equals(ingress, egress)
+        if ingress.level == egress.level and not refused:
+            return Step(Phase.LEVELS, f"{levels} needs no rule")
         rule = self._conduits.first_match(path.packet)
         if rule and rule.permit:
             return Step(Phase.CONDUIT, "this conduit permits it", rule.place)
         if rule:
             why = "this conduit denies it"
+        elif refused:
+            why = refused.why
         else:
             why = f"{levels} needs a conduit or an access list, and none permits it"
         denial = _NO_PERMIT.get(path.packet.protocol, Denial.NO_PERMIT_OTHER)
         return Step(Phase.CONDUIT, why, rule.place if rule else None, denial)
 
+    def _outbound(self, packet: Opening, ingress: Interface) -> Step | None:
+        for interface, number, by_destination, lines in self._outbounds:
+            if interface == ingress.name and (rule := denying(lines, by_destination, packet)):
+                why = f"this line of outbound list {number} denies it"
+                denial = Denial.OUTBOUND_LIST
+                return Step(Phase.OUTBOUND_LIST, why, rule.place, denial, str(number))
+        return None
+
     def _access_list(self, packet: Opening, name: str, place: Place) -> Step:
         rule = self._rules[name].first_match(packet)
         if rule is None:
             why = f"no rule of {name} permits it"
-            return Step(Phase.ACCESS_LIST, why, place, Denial.ACCESS_LIST)
+            return Step(Phase.ACCESS_LIST, why, place, Denial.ACCESS_LIST, name)
         logged = None
         if rule.log:
             flow_log = self._configuration.flow_log
             logged = Logged(name, rule.permit, rule.log, flow_log)
         why = f"this rule of {name} {'permits' if rule.permit else 'denies'} it"
-        denial = None if rule.permit else Denial.ACCESS_LIST
-        return Step(Phase.ACCESS_LIST, why, rule.place, denial, logged)
+        if rule.permit:
+            return Step(Phase.ACCESS_LIST, why, rule.place, logged=logged)
+        return Step(Phase.ACCESS_LIST, why, rule.place, Denial.ACCESS_LIST, name, logged)
+
+    def _leave(self, path: _Path, ingress: Interface, egress: Interface) -> Step | None:
+        """The access list of what leaves, which sees what the network there would see."""
+        if egress.name not in self._bound_out:
+            return None
+        name, place = self._bound_out[egress.name]
+        packet, pool = self._forwarded(path, egress)
+        for rule in self._lists[name].rules:
+            if not _speaks_of(rule, packet, pool):
+                continue
+            if rule.permit:
+                why = f"this rule of {name} permits it"
+                return Step(Phase.ACCESS_LIST_OUT, why, rule.place)
+            why, place = f"this rule of {name} denies it", rule.place
+            break
+        else:
+            why = f"no rule of {name} permits it"
+        return Step(Phase.ACCESS_LIST_OUT, why, place, Denial.ACCESS_LIST, name)
+
+    def _forwarded(self, path: _Path, egress: Interface) -> tuple[Opening, Pool | None]:
+        """A packet as it leaves, and the pool that its source is of."""
+        packet, pool = path.packet, None
+        if isinstance(path.destination, Translation):
+            real, port = path.destination.to_real(packet.destination, packet.destination_port)
+            packet = replace(packet, destination=real, destination_port=port)
+        if isinstance(path.source, Translation):
+            mapped, port = path.source.to_mapped(packet.source, packet.source_port)
+            packet = replace(packet, source=mapped, source_port=port)
+        elif isinstance(path.source, Dynamic):
+            pool = path.source.pool(egress.name, packet.protocol, packet.icmp_type)
+        return packet, pool
 
     def _translate(self, path: _Path, ingress: Interface, egress: Interface) -> Step:
-        if ingress.level == egress.level:
-            why = f"nothing passes from {ingress.name} to {egress.name}: their levels are equal"
-            return Step(Phase.TRANSLATION, why, denial=Denial.NO_TRANSLATION_INBOUND)
-        address = path.packet.destination
-        if path.destination is None:
-            other = self._translations.standing_in(address)
-            if other:
-                why = f"{address} is a mapped address, and that of another interface"
-                return Step(
-                    Phase.TRANSLATION, why, other.static.place, Denial.NO_TRANSLATION_INBOUND
-                )
-            if ingress.level < egress.level:
-                why = f"no static translates {address} for {ingress.name}"
-                return Step(Phase.TRANSLATION, why, denial=Denial.NO_TRANSLATION_INBOUND)
-        used = path.destination or path.source
-        if used is None:
-            why = f"no static translates {path.packet.source} from {ingress.name} to {egress.name}"
+        if denied := self._refusal_of_equals(ingress, egress):
+            return denied
+        if denied := self._refusal_of_destination(path, ingress, egress):
+            return denied
+        source, packet = path.source, path.packet
+        way = f"from {ingress.name} to {egress.name}"
+        if isinstance(source, Dynamic) and not source.keeps:
+            number = source.nat.number
+            if not source.pools_on(egress.name):
+                why = f"{egress.name} has no global {number} for {packet.source} of this nat"
+                return Step(Phase.TRANSLATION, why, source.place, Denial.NO_TRANSLATION)
+            if not source.pool(egress.name, packet.protocol, packet.icmp_type):
+                why = f"hosts share the addresses of global {number} by ports, and it has none"
+                return Step(Phase.TRANSLATION, why, source.place, Denial.TRANSLATION_FAILED)
+        if source is None and ingress.level > egress.level and self._configuration.nat_control:
+            why = f"no static and no nat translates {packet.source} {way}"
             return Step(Phase.TRANSLATION, why, denial=Denial.NO_TRANSLATION)
-        return Step(Phase.TRANSLATION, "this static translates it", used.static.place)
+        used = path.destination or source
+        if used is None:
+            return Step(Phase.TRANSLATION, f"nothing translates it {way}, and nothing has to")
+        if isinstance(used, Translation):
+            return Step(Phase.TRANSLATION, "this static translates it", used.place)
+        why = (
+            "this nat leaves its addresses as they are" if used.keeps else "this nat translates it"
+        )
+        return Step(Phase.TRANSLATION, why, used.place)
+
+    def _refusal_of_equals(self, ingress: Interface, egress: Interface) -> Step | None:
+        if ingress == egress and not self._configuration.hairpins_pass:
+            why = f"nothing leaves by {ingress.name} that came in by it"
+        elif (
+            ingress != egress
+            and ingress.level == egress.level
+            and not self._configuration.equals_pass
+        ):
+            why = f"nothing passes from {ingress.name} to {egress.name}: their levels are equal"
+        else:
+            return None
+        return Step(Phase.TRANSLATION, why, denial=Denial.NO_TRANSLATION_INBOUND)
+
+    def _refusal_of_destination(
+        self, path: _Path, ingress: Interface, egress: Interface
+    ) -> Step | None:
+        address, denial = path.real_destination, Denial.NO_TRANSLATION_INBOUND
+        other = self._translations.standing_in(address)
+        if other:
+            why = f"{address} is a mapped address, and not for this packet"
+            return Step(Phase.TRANSLATION, why, other.place, denial)
+        pooled = self._translations.pooled(address)
+        if pooled:
+            why = f"{address} is of a global, and nothing inside has it now"
+            return Step(Phase.TRANSLATION, why, pooled.place, denial)
+        if path.destination is not None or ingress.level >= egress.level:
+            return None
+        if self._configuration.nat_control:
+            why = f"no static translates {address} for {ingress.name}"
+            return Step(Phase.TRANSLATION, why, denial=denial)
+        back = self._translations.of_source(turned(path.packet, egress.name), ingress.name)
+        if back is None or back.keeps:
+            return None
+        why = f"this translates {address} on the way back, and it was not addressed so"
+        return Step(Phase.TRANSLATION, why, back.place, Denial.NO_TRANSLATION)
 
     def _denied(self, path: _Path, step: Step) -> Admission:
         """Both ends as addressed: denial comes before translation."""
         packet, ingress, egress = path.packet, path.ingress, path.egress
-        access_list = ""
-        if step.denial is Denial.ACCESS_LIST and ingress:
-            access_list, _ = self._bound[ingress.name]
         return Admission(
             client=_end(ingress.name if ingress else "", packet.source, packet.source_port),
             server=_end(egress.name if egress else "", packet.destination, packet.destination_port),
             inbound=bool(ingress and egress and ingress.level < egress.level),
             denial=step.denial,
-            access_list=access_list,
+            access_list=step.access_list,
         )
 
     def _admitted(self, path: _Path, ingress: Interface, egress: Interface) -> Admission:
         packet = path.packet
         client = _end(ingress.name, packet.source, packet.source_port)
         server = _end(egress.name, packet.destination, packet.destination_port)
-        if path.source:
+        limits = UNLIMITED
+        if isinstance(path.source, Translation):
             mapped, port = path.source.to_mapped(packet.source, packet.source_port)
             client = replace(client, mapped=mapped, mapped_port=port)
-        limits = UNLIMITED
-        if path.destination:
+        elif path.source:
+            pool = path.source.pool(egress.name, packet.protocol, packet.icmp_type)
+            client = replace(client, mapped=pool.address(packet.source) if pool else packet.source)
+            limits = path.source.limits(packet.protocol)
+        if isinstance(path.destination, Translation):
             real, port = path.destination.to_real(packet.destination, packet.destination_port)
             server = replace(server, address=real, port=port)
-            limits = path.destination.limits(packet.protocol, packet.destination)
+            limits = path.destination.limits(packet.protocol, packet.destination) or limits
         inspected = packet.protocol == TCP and self._configuration.inspects(
             server.address, server.port, (ingress.name, egress.name)
         )
@@ -291,7 +445,21 @@ class Policy:
             inbound=ingress.level < egress.level,
             inspection=self._release if inspected else None,
             limits=limits,
+            idle=self._idle,
         )
+
+
+def _speaks_of(rule: Rule, packet: Opening, pool: Pool | None) -> bool:
+    """Whether a rule speaks of a packet whose source becomes one of a pool, which one is open.
+
+    A rule that permits must do so whichever it becomes, and one that denies may meet it.
+    """
+    if pool is None:
+        return matches(rule, packet)
+    network = rule.source
+    if not (pool.is_within(network) if rule.permit else pool.meets(network)):
+        return False
+    return matches(rule, replace(packet, source=network.network_address))
 
 
 def _end(interface: str, address: IPv4Address, port: int) -> Endpoint:

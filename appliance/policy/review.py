@@ -158,7 +158,9 @@ class _Reach:
             self._mapped[each.static.mapped_interface].add(each.mapped, each)
         lists = {each.name: each for each in configuration.access_lists}
         self._bound = {
-            group.interface: lists[group.access_list] for group in configuration.access_groups
+            group.interface: lists[group.access_list]
+            for group in configuration.access_groups
+            if not group.out
         }
         rules = {"": elementary(configuration.conduits)}
         rules |= {interface: bound.rules for interface, bound in self._bound.items()}

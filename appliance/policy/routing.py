@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.model import Configuration, Interface
@@ -47,6 +48,11 @@ class Routing:
             if address in network:
                 return interface
         return None
+
+    def entries(self) -> Iterator[tuple[IPv4Network, Interface]]:
+        """The routes, the one that is asked first in front."""
+        for network, _, interface in self._entries:
+            yield network, interface
 
     def owner(self, address: IPv4Address) -> Interface | None:
         """The interface whose own address it is; None if it is no address of the firewall."""

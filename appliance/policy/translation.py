@@ -1,38 +1,61 @@
-"""Fixed translations (`static`): from a mapped address to the real one, and back."""
+"""What translates addresses: `static`, one to one, and `nat`, to the addresses of `global`."""
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import TypeAlias
 
-from appliance.config.model import Configuration, Static
-from appliance.errors import Finding, FindingsError
+from appliance.admission import Opening
+from appliance.config.model import (
+    ANY,
+    Configuration,
+    Global,
+    Interface,
+    Nat,
+    Operator,
+    Rule,
+    Static,
+)
+from appliance.errors import Finding, FindingsError, Place
 from appliance.limits import UNLIMITED, Limits
+from appliance.policy.access_list import matches
+from appliance.policy.pool import Pool
 from appliance.policy.routing import Routing
 from appliance.protocol import TCP, UDP
 
-MAX_STATICS = 0x7FFF
-"""A translation's number is kept in 15 bits of the connection mark; 0 stands for none."""
+MAX_TRANSLATIONS = 0x3FFF
+"""A translation's number is kept in 14 bits of the connection mark; 0 stands for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A `static`, its mapped address known.
+    """A `static`, or one line of the access list of one, its addresses known.
 
     Args:
-        number: counts the statics of a configuration from 1.
+        number: counts the translations of a configuration from 1.
         static: the command.
+        real: what is translated.
+        real_port: port of the form with ports, else 0.
         mapped: what it maps to; for the `interface` form, the interface's own address.
+        peers: the other ends that it is for.
         stands_in: whether routes lead to the mapped addresses on the mapped side, so that no host
             but the firewall answers to them. (Where a static maps addresses to themselves, or to
             others of the real side, they do not.)
+        place: where the line stands that says it.
     """
 
     number: int
     static: Static
+    real: IPv4Network
+    real_port: int
     mapped: IPv4Network
+    peers: IPv4Network
     stands_in: bool
+    place: Place
+
+    keeps = False
 
     def takes_mapped(self, protocol: int, address: IPv4Address, port: int) -> bool:
         """Whether it translates what is sent to this mapped address and port."""
@@ -40,7 +63,7 @@ class Translation:
 
     def takes_real(self, protocol: int, address: IPv4Address, port: int) -> bool:
         """Whether it translates what comes from (or goes to) this real address and port."""
-        return address in self.static.real and self._takes(protocol, port, self.static.real_port)
+        return address in self.real and self._takes(protocol, port, self.real_port)
 
     def _takes(self, protocol: int, port: int, own_port: int) -> bool:
         return self.static.protocol is None or (self.static.protocol, own_port) == (protocol, port)
@@ -48,11 +71,11 @@ class Translation:
     def to_real(self, address: IPv4Address, port: int) -> tuple[IPv4Address, int]:
         """The real address and port of a mapped address and port that it takes."""
         place = int(address) - int(self.mapped.network_address)
-        return self.static.real[place], self.static.real_port or port
+        return self.real[place], self.real_port or port
 
     def to_mapped(self, address: IPv4Address, port: int) -> tuple[IPv4Address, int]:
         """The mapped address and port of a real address and port that it takes."""
-        place = int(address) - int(self.static.real.network_address)
+        place = int(address) - int(self.real.network_address)
         return self.mapped[place], self.static.mapped_port or port
 
     def limits(self, protocol: int, mapped: IPv4Address) -> Limits:
@@ -74,10 +97,76 @@ class Translation:
         return limits or UNLIMITED
 
 
-class Translations:
-    """All statics of a configuration; the first in the order of the file that fits is taken.
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """A `nat`, its access list and its pools known.
 
-    (The order of the file, first match: the vendor's account of how 6.x and 7.x order statics.)
+    Args:
+        number: counts the translations of a configuration from 1.
+        nat: the command.
+        rules: its access list, None where it has a network.
+        pools: the addresses of its number on each interface, in the order in which they serve.
+    """
+
+    number: int
+    nat: Nat
+    rules: tuple[Rule, ...] | None
+    pools: tuple[tuple[str, tuple[Pool, ...]], ...]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.nat.place
+
+    @property
+    def keeps(self) -> bool:
+        """Whether addresses stay as they are."""
+        return self.nat.number == 0
+
+    @property
+    def exempts(self) -> bool:
+        """Whether it is a `nat 0 access-list`, which is for what either side begins."""
+        return self.keeps and self.rules is not None
+
+    def takes(self, packet: Opening) -> bool:
+        """Whether it speaks of a packet that comes from its side."""
+        if self.rules is None:
+            return self.nat.network is not None and packet.source in self.nat.network
+        rule = next((each for each in self.rules if matches(each, packet)), None)
+        return rule is not None and rule.permit
+
+    def pools_on(self, interface: str) -> tuple[Pool, ...]:
+        """The addresses that it has on an interface, in the order in which they serve."""
+        return next((pools for name, pools in self.pools if name == interface), ())
+
+    def pool(self, interface: str, protocol: int, icmp_type: int) -> Pool | None:
+        """The addresses that serve a packet which leaves by an interface; None for none."""
+        return next(
+            (each for each in self.pools_on(interface) if each.serves(protocol, icmp_type)), None
+        )
+
+    def limits(self, protocol: int) -> Limits:
+        """The limits on connections that it translates, all of them together.
+
+        Args:
+            protocol: IP protocol number.
+        """
+        if protocol != TCP:
+            return UNLIMITED
+        limits = Limits(
+            ("nat", self.number), self.nat.max_connections, self.nat.embryonic_limit, True
+        )
+        return limits or UNLIMITED
+
+
+AnyTranslation: TypeAlias = Translation | Dynamic
+
+
+class Translations:
+    """All translations of a configuration, and which of them a packet gets.
+
+    The order is the vendor's: exemptions, then statics in the order of the file, then `nat` with an
+    access list in that order, then `nat` of the smallest network.
 
     Args:
         configuration: what the rule file says.
@@ -88,72 +177,246 @@ class Translations:
     """
 
     def __init__(self, configuration: Configuration, routing: Routing) -> None:
-        interfaces = {each.name: each for each in configuration.interfaces}
+        self._interfaces = {each.name: each for each in configuration.interfaces}
+        self._routing = routing
+        self._lists = {each.name: each.rules for each in configuration.access_lists}
         findings: list[Finding] = []
+        self.statics = self._made(configuration.statics, findings)
+        if findings:
+            raise FindingsError(tuple(findings))
+        pools = self._pools(configuration.globals)
+        nats = [
+            Dynamic(
+                number,
+                nat,
+                self._lists[nat.access_list] if nat.access_list else None,
+                tuple((name, each) for (own, name), each in pools.items() if own == nat.number),
+            )
+            for number, nat in enumerate(configuration.nats, len(self.statics) + 1)
+        ]
+        nats.sort(key=_precedence)
+        self.nats = tuple(nats)
+        """In the order in which they are tried."""
+        self.stand_ins = tuple(
+            (each, pool)
+            for each in configuration.globals
+            if (pool := self._pool(each)) and self._is_outside(each.interface, pool.first)
+        )
+        """Pools that the firewall answers to for others."""
+        every: tuple[AnyTranslation, ...] = (*self.statics, *self.nats)
+        self._all = {each.number: each for each in every}
+        if len(self._all) > MAX_TRANSLATIONS:
+            place = max((each.place for each in self._all.values()), key=lambda p: p.line)
+            problem, remedy = "too many translations", f"there may be {MAX_TRANSLATIONS}"
+            raise FindingsError((Finding(place, problem, remedy),))
+
+    def _is_outside(self, interface: str, address: IPv4Address) -> bool:
+        """Whether an address is one of a network on an interface, and not that of the interface."""
+        leads = self._routing.towards(address)
+        return leads is not None and leads.name == interface and not self._routing.owner(address)
+
+    def _pool(self, written: Global) -> Pool | None:
+        if written.first is not None:
+            shared = written.last is None
+            return Pool(written.first, written.last or written.first, shared)
+        own = self._interfaces[written.interface].address
+        return Pool(own, own, True) if own else None
+
+    def _pools(self, written: Iterable[Global]) -> dict[tuple[int, str], tuple[Pool, ...]]:
+        """The pools of each number and interface: ranges, then addresses, then the interface's."""
+
+        def rank(each: Global) -> int:
+            return 0 if each.last else 1 if each.first else 2
+
+        pools: dict[tuple[int, str], tuple[Pool, ...]] = {}
+        for each in sorted(written, key=rank):
+            if pool := self._pool(each):
+                key = (each.number, each.interface)
+                pools[key] = (*pools.get(key, ()), pool)
+        return pools
+
+    def _made(self, statics: Iterable[Static], findings: list[Finding]) -> tuple[Translation, ...]:
         made: list[Translation] = []
-        for number, static in enumerate(configuration.statics, 1):
-            real, outer = interfaces[static.real_interface], interfaces[static.mapped_interface]
+        for static in statics:
+            outer = self._interfaces[static.mapped_interface]
             mapped = static.mapped
             if mapped is None and outer.address:
                 mapped = IPv4Network(outer.address)
-            if real.level <= outer.level:
-                problem = f"{real.name} is not more secure than {outer.name}"
-                remedy = "the first interface of a static is the more secure one"
-            elif mapped is None:
+            if mapped is None:
                 problem = f"{outer.name} has no address to translate to"
                 remedy = f"give it one: ip address {outer.name} ADDRESS MASK"
+                findings.append(Finding(static.place, problem, remedy))
+                continue
+            if static.access_list:
+                made += self._of_list(static, mapped, len(made) + 1, findings)
             elif mapped.prefixlen != static.real.prefixlen:
                 problem = f"{mapped} and {static.real} differ in size"
                 remedy = "one mask serves both networks of a static"
+                findings.append(Finding(static.place, problem, remedy))
             elif static.protocol is not None and mapped.prefixlen != 32:
                 problem = f"one port of all of {mapped} cannot be translated"
                 remedy = "a static with a protocol and ports translates one host"
-            elif number > MAX_STATICS:
-                problem, remedy = "too many statics", f"there may be {MAX_STATICS}"
+                findings.append(Finding(static.place, problem, remedy))
             else:
-                outside = routing.towards(mapped.network_address) == outer
-                stands_in = outside and mapped != static.real
-                made.append(Translation(number, static, mapped, stands_in))
+                ends = (static.real, static.real_port, mapped, ANY)
+                made.append(self._translation(len(made) + 1, static, *ends, static.place))
+        return tuple(made)
+
+    def _of_list(
+        self, static: Static, mapped: IPv4Network, number: int, findings: list[Finding]
+    ) -> Iterator[Translation]:
+        """The translations that the lines of a static's access list say."""
+        for rule in self._lists[static.access_list]:
+            ports = rule.source_ports
+            problem = ""
+            network = IPv4Network((mapped.network_address, rule.source.prefixlen), strict=False)
+            if not rule.permit:
+                problem = "a line of the access list of a static that denies"
+            elif rule.protocol != static.protocol or rule.destination_ports or rule.icmp_type:
+                problem = "the static does not translate what this line of its access list says"
+            elif static.protocol is None and ports:
+                problem = "a port in the access list of a static without ports"
+            elif static.protocol is not None and (
+                ports is None or ports.operator is not Operator.EQ or rule.source.prefixlen != 32
+            ):
+                problem = "a static with ports needs one host and one port in its access list"
+            elif network.network_address != mapped.network_address:
+                problem = f"{mapped.network_address} is no network as large as {rule.source}"
+            elif static.mapped is None and rule.source.prefixlen != 32:
+                problem = "only one host can be translated to an interface's address"
+            if problem:
+                remedy = "write lines of `permit ip HOST-OR-NETWORK PEERS`"
+                if static.protocol is not None:
+                    remedy = "write `permit tcp host HOST eq PORT PEERS`, or udp"
+                findings.append(Finding(rule.place, problem, remedy))
                 continue
-            findings.append(Finding(static.place, problem, remedy))
-        if findings:
-            raise FindingsError(tuple(findings))
-        self._all = tuple(made)
+            real_port = ports.low if ports else 0
+            yield self._translation(
+                number, static, rule.source, real_port, network, rule.destination, rule.place
+            )
+            number += 1
+
+    def _translation(
+        self,
+        number: int,
+        static: Static,
+        real: IPv4Network,
+        real_port: int,
+        mapped: IPv4Network,
+        peers: IPv4Network,
+        place: Place,
+    ) -> Translation:
+        leads = self._routing.towards(mapped.network_address)
+        outside = leads is not None and leads.name == static.mapped_interface
+        stands_in = outside and mapped != real
+        return Translation(number, static, real, real_port, mapped, peers, stands_in, place)
 
     def between(self, interfaces: Container[str]) -> tuple[Translation, ...]:
-        """The translations both of whose interfaces (nameif) are among some."""
+        """The statics both of whose interfaces (nameif) are among some."""
         return tuple(
             each
-            for each in self._all
+            for each in self.statics
             if each.static.real_interface in interfaces
             and each.static.mapped_interface in interfaces
         )
 
-    def numbered(self, number: int) -> Translation | None:
+    def numbered(self, number: int) -> AnyTranslation | None:
         """The translation of that number, None if there is none."""
-        return self._all[number - 1] if 1 <= number <= len(self._all) else None
+        return self._all.get(number)
 
-    def of_destination(
-        self, ingress: str, protocol: int, address: IPv4Address, port: int
-    ) -> Translation | None:
-        """What translates the destination of a packet that enters by the interface `ingress`."""
-        for each in self._all:
-            if each.static.mapped_interface == ingress and each.takes_mapped(
-                protocol, address, port
+    def static_of(self, packet: Opening) -> Translation | None:
+        """The static that translates the destination of a packet, as it enters."""
+        for each in self.statics:
+            if (
+                each.static.mapped_interface == packet.ingress
+                and packet.source in each.peers
+                and each.takes_mapped(packet.protocol, packet.destination, packet.destination_port)
             ):
                 return each
         return None
 
-    def standing_in(self, address: IPv4Address) -> Translation | None:
-        """The translation whose mapped address only the firewall answers to, if it is one."""
-        return next((each for each in self._all if each.stands_in and address in each.mapped), None)
+    def exempting(self, packet: Opening, egress: Interface) -> Dynamic | None:
+        """The exemption that lets a packet go to the real address of a host behind an interface."""
+        back = turned(packet, egress.name)
+        return next(
+            (
+                each
+                for each in self.nats_between(egress.name, packet.ingress, exempt=True)
+                if each.takes(back)
+            ),
+            None,
+        )
 
-    def of_source(
-        self, ingress: str, egress: str, protocol: int, address: IPv4Address, port: int
-    ) -> Translation | None:
-        """What translates the source of a packet that goes from `ingress` to `egress`."""
-        for each in self._all:
-            pair = (each.static.real_interface, each.static.mapped_interface)
-            if pair == (ingress, egress) and each.takes_real(protocol, address, port):
-                return each
+    def of_source(self, packet: Opening, egress: str) -> AnyTranslation | None:
+        """What translates the source of a packet that leaves by the interface `egress`."""
+        for nat in self.nats_between(packet.ingress, egress, exempt=True):
+            if nat.takes(packet):
+                return nat
+        for static in self.statics_between(packet.ingress, egress):
+            if packet.destination in static.peers and static.takes_real(
+                packet.protocol, packet.source, packet.source_port
+            ):
+                return static
+        for nat in self.nats_between(packet.ingress, egress, exempt=False):
+            if nat.takes(packet):
+                return nat
         return None
+
+    def statics_between(self, real: str, mapped: str) -> Iterator[Translation]:
+        """The statics of what goes from one interface to another, in their order."""
+        for each in self.statics:
+            if (each.static.real_interface, each.static.mapped_interface) == (real, mapped):
+                yield each
+
+    def nats_between(self, ingress: str, egress: str, exempt: bool) -> Iterator[Dynamic]:
+        """The `nat` lines of what goes from one interface to another, in their order.
+
+        Those with `outside` are for what goes to a more secure interface, those without for all
+        else.
+
+        Args:
+            ingress: the one interface.
+            egress: the other.
+            exempt: whether those are wanted that exempt from translation, or all others.
+        """
+        levels = self._interfaces[ingress].level, self._interfaces[egress].level
+        for each in self.nats:
+            if (
+                each.nat.interface == ingress
+                and each.nat.outside == (levels[0] < levels[1])
+                and each.exempts == exempt
+            ):
+                yield each
+
+    def standing_in(self, address: IPv4Address) -> Translation | None:
+        """The static whose mapped address only the firewall answers to, if it is one."""
+        return next(
+            (each for each in self.statics if each.stands_in and address in each.mapped), None
+        )
+
+    def pooled(self, address: IPv4Address) -> Global | None:
+        """The `global` whose address only the firewall answers to, if it is one."""
+        return next((each for each, pool in self.stand_ins if address in pool), None)
+
+
+def turned(packet: Opening, ingress: str) -> Opening:
+    """The packet that would answer another.
+
+    Args:
+        packet: the one.
+        ingress: the interface that the answer would come in by.
+    """
+    return replace(
+        packet,
+        source=packet.destination,
+        source_port=packet.destination_port,
+        destination=packet.source,
+        destination_port=packet.source_port,
+        ingress=ingress,
+    )
+
+
+def _precedence(nat: Dynamic) -> tuple[int, int]:
+    if nat.nat.network is None:
+        return (0, 0)
+    return (1, -nat.nat.network.prefixlen)

@@ -28,7 +28,7 @@ from appliance.smtp.ruling import EXCERPT, Part, Refusal, Ruling
 from appliance.tcp.own import OwnPacket, OwnPackets, resets, to_receiver, to_sender
 from appliance.tcp.room import Room
 from appliance.tcp.stream import Run, Stream, add_run
-from appliance.tcp.timeouts import CLOSED, IDLE
+from appliance.tcp.timeouts import CLOSED, EMBRYONIC, USUAL, Idle
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
 
@@ -65,6 +65,7 @@ class Connection:
         "_client",
         "_client_scale",
         "_client_window",
+        "_idle",
         "_inspector",
         "_octets",
         "_own",
@@ -90,10 +91,12 @@ class Connection:
         room: Room,
         recorded: bool,
         adopted: bool = False,
+        idle: Idle = USUAL,
     ) -> None:
         self.flow = flow
         self.closing: Closing | None = None
-        self.deadline = now + IDLE[Phase.EMBRYONIC]
+        self.deadline = now + EMBRYONIC
+        self._idle = idle
         self._inspector = inspector
         self._began = now
         self._report = report
@@ -602,7 +605,7 @@ class Connection:
         ):
             self.close(Closing.FIN, now)
         elif phase is not Phase.EMBRYONIC:  # a SYN sent again does not prolong it
-            self.deadline = now + IDLE[phase]
+            self.deadline = now + self._idle.of(phase)
 
     @property
     def phase(self) -> Phase:
@@ -627,7 +630,7 @@ class Connection:
         self.closing = closing
         # What may go on at its ends must not be taken for a connection that began unseen.
         dropped = closing is Closing.DROPPED
-        self.deadline = now + (IDLE[Phase.ESTABLISHED] if dropped else CLOSED)
+        self.deadline = now + (self._idle.established if dropped else CLOSED)
         self._own.clear()
         self._report(
             ConnectionClosed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.events import Closing, ConnectionClosed, Flow, Phase, Report
 from appliance.packet.segment import FIN, RST, SYN, Segment
-from appliance.tcp.timeouts import CLOSED, IDLE, UDP
+from appliance.tcp.timeouts import CLOSED, EMBRYONIC, USUAL, Idle
 from appliance.verdict import FORWARD, Verdict
 
 
@@ -15,6 +15,7 @@ class Uninspected:
         flow: its ends.
         now: the time of its first packet, seconds.
         report: called when it ends.
+        idle: how long it may be idle.
 
     Attributes:
         deadline: the time, seconds, at which it has been idle too long.
@@ -22,12 +23,23 @@ class Uninspected:
         phase: how far it has come.
     """
 
-    __slots__ = ("_began", "_fins", "_octets", "_report", "closing", "deadline", "flow", "phase")
+    __slots__ = (
+        "_began",
+        "_fins",
+        "_idle",
+        "_octets",
+        "_report",
+        "closing",
+        "deadline",
+        "flow",
+        "phase",
+    )
 
-    def __init__(self, flow: Flow, now: float, report: Report) -> None:
+    def __init__(self, flow: Flow, now: float, report: Report, idle: Idle = USUAL) -> None:
         self.flow = flow
         self.closing: Closing | None = None
-        self.deadline = now + IDLE[Phase.EMBRYONIC]
+        self.deadline = now + EMBRYONIC
+        self._idle = idle
         self._began = now
         self.phase = Phase.EMBRYONIC
         self._report = report
@@ -72,13 +84,13 @@ class Uninspected:
         if self.closing is None and not segment.flags & SYN:
             half = any(self._fins.values())
             self.phase = Phase.HALF_CLOSED if half else Phase.ESTABLISHED
-            self.deadline = now + IDLE[self.phase]
+            self.deadline = now + self._idle.of(self.phase)
         return FORWARD
 
     def touch(self, now: float) -> Verdict:
         """Forward a datagram."""
         self.phase = Phase.ESTABLISHED
-        self.deadline = now + UDP
+        self.deadline = now + self._idle.udp
         return FORWARD
 
     def close(self, closing: Closing, now: float, by_client: bool = False) -> None:

@@ -23,13 +23,15 @@ _ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
 
 _TYPES = {
     Phase.ROUTE: ("ROUTE-LOOKUP", "input"),
+    Phase.REVERSE_PATH: ("RPF-CHECK", ""),
     Phase.ACCESS_LIST: ("ACCESS-LIST", ""),
+    Phase.ACCESS_LIST_OUT: ("ACCESS-LIST", ""),
     Phase.LEVELS: ("ACCESS-LIST", ""),
     Phase.CONDUIT: ("CONDUIT", ""),
 }
 """Type and subtype of a phase; others are called as the policy calls them."""
 
-_IMPLICIT = frozenset((Phase.LEVELS, Phase.CONDUIT, Phase.ACCESS_LIST))
+_IMPLICIT = frozenset((Phase.LEVELS, Phase.CONDUIT, Phase.ACCESS_LIST, Phase.ACCESS_LIST_OUT))
 """Phases in which a device has an answer where no line gives one."""
 
 _DENIED_BY_RULE = "(acl-drop) Flow is denied by configured rule"
@@ -39,6 +41,8 @@ _BEYOND_LIMIT = "(conn-limit) Connection limit reached"
 _REASONS = {
     Denial.NO_TRANSLATION_INBOUND: _NOT_TRANSLATED,
     Denial.NO_TRANSLATION: _NOT_TRANSLATED,
+    Denial.TRANSLATION_FAILED: _NOT_TRANSLATED,
+    Denial.REVERSE_PATH: "(rpf-violated) Reverse-path verify failed",
     Denial.NO_CONNECTION: "(tcp-not-syn) First TCP packet not SYN",
     Denial.OWN_ADDRESS: "(sp-security-failed) Slowpath security checks failed",
     Denial.TOO_MANY: _BEYOND_LIMIT,
@@ -192,10 +196,13 @@ def _type(each: Trace, step: Step, source: Source) -> tuple[str, str]:
 
 
 def _lines(each: Trace, step: Step, source: Source) -> Iterator[str]:
-    if step.phase is Phase.ACCESS_LIST:
-        ingress = each.decision.admission.client.interface
+    if step.phase in (Phase.ACCESS_LIST, Phase.ACCESS_LIST_OUT):
+        admission = each.decision.admission
+        out = step.phase is Phase.ACCESS_LIST_OUT
+        interface = (admission.server if out else admission.client).interface
         for group in source.configuration.access_groups:
-            if group.interface == ingress and group.place != step.place:
+            bound = group.interface == interface and group.out == out
+            if bound and group.place != step.place:
                 yield source.quote(group.place)
     if step.place:
         yield source.quote(step.place)

@@ -346,10 +346,8 @@ def test_a_conduit_is_not_logged_by_itself() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "outbound 1 deny 10.1.1.9 255.255.255.255 25 tcp",
-        "apply (inside) 1 outgoing_src",
         "established tcp 0 0",
-        "icmp permit any outside",
+        "filter java 80 0 0 0 0",
     ],
 )
 def test_what_changes_what_passes_and_is_not_implemented_is_told(line: str) -> None:
@@ -359,7 +357,7 @@ def test_what_changes_what_passes_and_is_not_implemented_is_told(line: str) -> N
 
 
 def test_a_command_that_is_not_implemented_is_told_once_with_all_its_lines() -> None:
-    line = "outbound 1 deny 10.1.1.{} 255.255.255.255 0 ip"
+    line = "established tcp {} 0"
     (finding,) = findings_of(*(line.format(n) for n in range(3)))
     assert finding.place.line == 5
     assert "lines 6, 7" in finding.problem

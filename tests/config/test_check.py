@@ -8,7 +8,7 @@ import pytest
 from appliance.config.check import Output, check_files
 from tests.config.reading import INTERFACES
 
-TEXT = f"{INTERFACES}mtu outside 1500\nmtu inside 1500\nenable password Xyzzy\nnat (inside) 1 0 0\n"
+TEXT = f"{INTERFACES}mtu outside 1500\nmtu inside 1500\nenable password Xyzzy\nfilter java 80 0 0\n"
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 "severity": "warning",
                 "line": 8,
                 "column": 1,
-                "problem": "`nat` is not implemented",
-                "remedy": "nothing is translated by it",
+                "problem": "`filter` is not implemented",
+                "remedy": "what it blocks is not blocked here",
             }
         ],
         "without_effect": [{"line": 5, "command": "mtu"}, {"line": 7, "command": "enable"}],
@@ -60,7 +60,7 @@ def test_print_writes_the_configuration_and_nothing_else_to_standard_output(
     assert captured.out.endswith("\n: end\n")
     assert "\nenable ***\n" not in captured.out
     assert "\nenable password ***\n" in captured.out
-    assert "`nat` is not implemented" in captured.err
+    assert "`filter` is not implemented" in captured.err
     path.write_text("hostnam\n")
     assert check_files([path], output=Output.CONFIGURATION) == 1
     captured = capsys.readouterr()

@@ -6,7 +6,7 @@ from appliance.config.load import read_rules
 from appliance.config.model import Hardware, Interface
 from appliance.errors import Place, Severity
 from tests.config.reading import address, network
-from tests.config.seven import SEVEN, error, good, reading
+from tests.config.seven import INSPECTION, SEVEN, error, good, reading
 
 
 def last(*lines: str) -> Interface:
@@ -115,8 +115,8 @@ def test_what_is_kept_of_a_block_is_printed_in_it() -> None:
     assert found.configuration.kept[0].under == ("interface Ethernet1",)
 
 
-def test_without_nat_control_a_warning_says_what_does_not_pass() -> None:
-    (first, _) = read_rules(SEVEN.replace("nat-control\n", ""), "f").findings
-    assert first.place == Place("f", 1, 13)
-    assert "`nat-control`" in first.problem
-    assert "does not pass" in first.remedy
+def test_what_nothing_translates_passes_without_nat_control() -> None:
+    assert good().nat_control
+    without = read_rules(SEVEN.replace("nat-control\n", "") + INSPECTION, "f")
+    assert without.configuration is not None and not without.configuration.nat_control
+    assert good("no nat-control") == without.configuration

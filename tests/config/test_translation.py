@@ -201,16 +201,19 @@ def test_a_host_and_a_port_of_it_do_not_collide() -> None:
     assert len(found.statics) == 3
 
 
-def test_policy_nat_is_not_implemented_and_translates_nothing() -> None:
+def test_a_static_with_an_access_list() -> None:
+    web = "access-list web permit tcp host 10.1.1.5 eq www any"
     line = "static (inside,outside) tcp interface www access-list web 0 0"
-    assert warning_of(line).place.column == 43
-    assert read(line, warnings=1).statics == ()
+    (static,) = read(web, line).statics
+    assert (static.access_list, static.protocol, static.mapped_port) == ("web", 6, 80)
+    assert printed(static, DEFAULT) == f"{line} "
+    assert read(web, line, f"no {line}").statics == ()
+    assert "access-list web does not exist" in error_of(line).problem
 
 
-def test_outside_translation_is_not_implemented_and_translates_nothing() -> None:
-    line = "static (outside,inside) 10.1.1.200 203.0.113.77"
-    assert "outside translation" in warning_of(line).problem
-    assert read(line, warnings=1).statics == ()
+def test_a_static_may_lead_inwards() -> None:
+    (static,) = read("static (outside,inside) 10.1.1.200 203.0.113.77").statics
+    assert (static.real_interface, static.mapped_interface) == ("outside", "inside")
 
 
 @pytest.mark.parametrize(
@@ -262,14 +265,7 @@ def test_interface_without_an_address_has_none_to_translate_to() -> None:
     assert error.place == Place("test.conf", 6, 16)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "nat (inside) 1 0.0.0.0 0.0.0.0 0 0",
-        "global (outside) 1 interface",
-        "alias (inside) 10.1.1.5 203.0.113.5",
-    ],
-)
-def test_what_translates_and_is_not_implemented_is_told(line: str) -> None:
+def test_what_translates_and_is_not_implemented_is_told() -> None:
+    line = "alias (inside) 10.1.1.5 203.0.113.5"
     assert "is not implemented" in warning_of(line).problem
     assert replace(read(f"no {line}"), kept=()) == read()

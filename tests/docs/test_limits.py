@@ -38,5 +38,6 @@ def test_numbers_are_those_of_the_program():
         messages.MAX_WAITING,
     ]
     assert rate.LIMIT.seconds == 1
-    assert list(timeouts.IDLE.values()) == [30, 3600, 600]
+    usual = timeouts.USUAL
+    assert [timeouts.EMBRYONIC, usual.established, usual.half_closed] == [30, 3600, 600]
     assert f"{room.RECENT:,} bytes" in PAGE.read_text()

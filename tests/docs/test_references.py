@@ -20,9 +20,11 @@ COMMAND = re.compile(r"\bpixguard ([a-z]+)")
 FOREIGN = {
     "--ctorigdst": "iptables",
     "--now": "systemctl",
+    "--persistent": "iptables",
     "--queue-bypass": "iptables",
     "--seed": "python3 -m tests.fuzz",
     "--to": "swaks",
+    "--to-source": "iptables",
     "--json-lines": "python3 -m json.tool",
 }
 """Options in the documentation that are no options of pixguard, and whose they are."""

@@ -69,16 +69,8 @@ MESSAGES = (
         "OSSEC, decoders",
         "%PIX-6-305011: Built dynamic TCP translation from inside:192.168.1.3/54946 to "
         "outside:192.168.2.14/1033",
-        "`nat` and `global` are not there yet.",
+        "That a translation is made draws no message.",
         ("305011", "305012"),
-    ),
-    Absent(
-        "outbound-lists",
-        "OSSEC, decoders",
-        "%PIX-2-106002: udp connection denied by outbound list 30 src 216.53.120.62 138 dest "
-        "169.132.10.82 138",
-        "`outbound` lists are not there.",
-        ("106002",),
     ),
     Absent(
         "identity",
@@ -134,11 +126,13 @@ FRAMES = (
 ABSENT = GARBLED + MESSAGES + FRAMES
 
 UNPUBLISHED = {
-    "211001": "Cisco's message guide has its text",
-    "201002": "Cisco's message guide has its text",
+    "106021": "Cisco's message guide has its text",
+    "201002": "likewise",
     "201003": "likewise",
     "201004": "likewise",
+    "211001": "likewise",
     "302001": "its wording is from memory of Cisco's manuals of 4.x to 6.1",
     "302002": "likewise",
+    "305006": "Cisco's message guide has its text",
 }
 """Messages that are drawn here and of which no line was found, by their numbers."""

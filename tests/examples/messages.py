@@ -248,6 +248,20 @@ LINES: tuple[Line, ...] = (
         denied(Denial.NO_PERMIT_OTHER, ICMP, "outside:80.181.210.80", "inside:10.107.96.229", ECHO),
     ),
     Line(
+        "106002",
+        "OSSEC, decoders",
+        "An outbound list.",
+        "%PIX-2-106002: udp connection denied by outbound list 30 src 216.53.120.62 138 dest "
+        "169.132.10.82 138",
+        denied(
+            Denial.OUTBOUND_LIST,
+            UDP,
+            "inside:216.53.120.62/138",
+            "outside:169.132.10.82/138",
+            by="30",
+        ),
+    ),
+    Line(
         "106011-2012",
         "request-log-analyzer, 2012",
         "An address that nothing translates: the destination's interface is the source's.",

@@ -21,7 +21,11 @@ from scapy.packet import Raw
 
 from appliance.admission import Opening
 from appliance.box import Box
+from appliance.config.model import Configuration
 from appliance.live import connmark
+from appliance.live.kernel import Changes, wanted_settings
+from appliance.live.netfilter import compile_rules, install
+from appliance.live.state import journal_file
 from tests.namespaces import Namespace, Network
 
 NETWORKS = {
@@ -55,7 +59,8 @@ class Seen:
 class Router:
     """The router and its peers; queued packets that are permitted pass, and their marks are kept.
 
-    The others are beyond a limit: they are dropped, and their numbers kept as `refused`.
+    The others are beyond a limit: they are dropped, and their numbers kept as `refused`. What was
+    queued is kept as `queued`, by its number, as it passes FORWARD.
 
     Args:
         network: where to make the namespaces.
@@ -85,19 +90,37 @@ class Router:
             self._links[name] = peer.call(_open_link)
         for scope in ("all", *LINUX.values()):
             self.inner.run("sysctl", "-qw", f"net.ipv4.conf.{scope}.rp_filter=0")
+        self._indices: dict[int, str] = self.inner.call(
+            lambda: {socket.if_nametoindex(linux): name for name, linux in LINUX.items()}
+        )
         self.marks: dict[int, int] = {}
+        self.queued: dict[int, Opening] = {}
         self.refused: set[int] = set()
         self._queue: NetfilterQueue = self.inner.call(NetfilterQueue)
         self._queue.bind(queue, self._accept)
 
     def _accept(self, packet: Packet) -> None:
-        number = int.from_bytes(packet.get_payload()[4:6], "big")
+        payload = packet.get_payload()
+        number = int.from_bytes(payload[4:6], "big")
+        self.queued[number] = Opening(
+            payload[9],
+            IPv4Address(payload[12:16]),
+            int.from_bytes(payload[20:22], "big"),
+            IPv4Address(payload[16:20]),
+            int.from_bytes(payload[22:24], "big"),
+            ingress=self._named(packet.indev),
+            egress=self._named(packet.outdev),
+        )
         if packet.get_mark() & connmark.PERMITTED:
             self.marks[number] = packet.get_mark()
             packet.accept()
         else:
             self.refused.add(number)
             packet.drop()
+
+    def _named(self, index: int) -> str:
+        """The firewall's name for a link of the router."""
+        return self._indices[index]
 
     def close(self) -> None:
         """Close the queue and the links."""
@@ -179,6 +202,18 @@ def _flush_connections() -> None:
         netlink.send(header + struct.pack("!BBH", socket.AF_INET, 0, 0))
         answer = netlink.recv(4096)
         assert struct.unpack("=i", answer[16:20]) == (0,), "connections not flushed"
+
+
+def put_in_force(router: Router, rules: Configuration) -> None:
+    """Give the router the rules and settings of a configuration, and let it forget all flows."""
+
+    def put() -> None:
+        install(compile_rules(rules, router.box))
+        changes = Changes(journal_file(router.box.state))
+        changes.apply(wanted_settings(rules, router.box, liberal=False))
+
+    router.flush_connections()
+    router.inner.call(put)
 
 
 @contextmanager

@@ -77,6 +77,35 @@ class TestWanted:
     def test_identity_needs_no_answer(self) -> None:
         assert self.answered(STATIC.replace("203.0.113.5", "10.1.1.5")) == []
 
+    def test_pools_are_answered_for_and_the_address_of_the_interface_is_not(self) -> None:
+        nat = "nat (inside) 1 0 0"
+        pool = "global (outside) 1 203.0.113.20-203.0.113.22"
+        assert self.answered(nat, pool, "global (outside) 1 203.0.113.9") == [
+            "203.0.113.20",
+            "203.0.113.21",
+            "203.0.113.22",
+            "203.0.113.9",
+        ]
+        assert Route("in0", "203.0.113.21/32", "", 0) in wanted(nat, pool)
+        assert self.answered(nat, "global (outside) 1 interface") == []
+
+    def test_nobody_is_answered_for_where_that_is_said(self) -> None:
+        silent = "sysopt noproxyarp outside"
+        assert self.answered(STATIC, silent) == []
+        assert wanted(STATIC, silent) == wanted()
+
+    def test_timeouts_that_are_stated_are_told_to_the_kernel(self) -> None:
+        conntrack = "net/netfilter/nf_conntrack"
+        stated = wanted("timeout conn 0:20:00 half-closed 0:05:00", "timeout udp 0 icmp 0:00:02")
+        assert set(stated) - set(wanted()) == {
+            Sysctl(f"{conntrack}_tcp_timeout_established", "1200"),
+            Sysctl(f"{conntrack}_tcp_timeout_fin_wait", "300"),
+            Sysctl(f"{conntrack}_tcp_timeout_close_wait", "300"),
+            Sysctl(f"{conntrack}_udp_timeout", "2000000"),
+            Sysctl(f"{conntrack}_udp_timeout_stream", "2000000"),
+            Sysctl(f"{conntrack}_icmp_timeout", "2"),
+        }
+
     def test_addresses_that_others_have_are_not_answered_for(self) -> None:
         network = "static (inside,outside) 203.0.113.0 10.1.2.0 netmask 255.255.255.0 0 0"
         answered = self.answered(network)

@@ -24,9 +24,9 @@ from appliance.lab.sessions import INWARD, converse, knock
 from appliance.lab.topology import CLIENT, SERVER_MAPPED
 from appliance.policy.policy import Policy
 from appliance.smtp.release import DEFAULT
-from tests.live.router import Router, running_router
+from tests.live.dice import SIX
+from tests.live.router import Router, put_in_force, running_router
 from tests.live.test_appliance import MASKED, log_has
-from tests.live.test_netfilter_differential import FIXED, put_in_force
 from tests.namespaces import needs_namespaces
 from tests.policy.rules import configuration
 from tests.waiting import eventually
@@ -72,7 +72,7 @@ def test_kernel_and_policy_refuse_the_same(router: Router, seed: int) -> None:
         f"static (dmz,outside) tcp interface smtp 172.16.1.5 smtp {limits()}",
         f"static (dmz,outside) udp interface domain 172.16.1.5 domain {limits()}",
     )
-    rules = configuration(FIXED, PERMIT, *statics)
+    rules = configuration(SIX, PERMIT, *statics)
     put_in_force(router, rules)
     events: list[Event] = []
     firewall = Firewall(Policy(rules, DEFAULT).admit, events.append)

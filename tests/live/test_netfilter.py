@@ -187,11 +187,11 @@ def test_statics_become_translations_both_ways() -> None:
         "-i eth0 -d 198.51.100.0/24 -j NETMAP --to 10.1.2.0/24",
     ]
     assert chain(nat, "PIXGUARD-SNAT") == [
-        "-o eth0 -s 10.1.1.5/32 -m connmark --mark 0x800001/0x807fff "
+        "-o eth0 -s 10.1.1.5/32 -m connmark --mark 0x800001/0x803fff "
         "-j SNAT --to-source 203.0.113.5",
-        "-o eth0 -p 6 -s 10.1.1.6/32 -m tcp --sport 25 -m connmark --mark 0x800002/0x807fff "
+        "-o eth0 -p 6 -s 10.1.1.6/32 -m tcp --sport 25 -m connmark --mark 0x800002/0x803fff "
         "-j SNAT --to-source 203.0.113.1:2525",
-        "-o eth0 -s 10.1.2.0/24 -m connmark --mark 0x800003/0x807fff "
+        "-o eth0 -s 10.1.2.0/24 -m connmark --mark 0x800003/0x803fff "
         "-j NETMAP --to 198.51.100.0/24",
         "-m connmark --mark 0x800000/0x800000 -j ACCEPT",
     ]
@@ -237,9 +237,9 @@ def test_limits_hold_for_each_address_on_the_mapped_side() -> None:
     each = "--connlimit-mask 32 --connlimit-daddr -j PIXGUARD-REFUSED"
     limits = [rule for rule in chain(table, "PIXGUARD-IN-eth0") if "connlimit" in rule]
     assert limits == [
-        f"-p 6 -m connmark --mark 0x1/0x7fff -m connlimit --connlimit-above 7 {each}",
-        f"-p 17 -m connmark --mark 0x1/0x7fff -m connlimit --connlimit-above 9 {each}",
-        f"-p 6 -m connmark --mark 0x2/0x7fff -m connlimit --connlimit-above 4 {each}",
+        f"-p 6 -m connmark --mark 0x1/0x3fff -m connlimit --connlimit-above 7 {each}",
+        f"-p 17 -m connmark --mark 0x1/0x3fff -m connlimit --connlimit-above 9 {each}",
+        f"-p 6 -m connmark --mark 0x2/0x3fff -m connlimit --connlimit-above 4 {each}",
     ]
     assert not [rule for rule in chain(table, "PIXGUARD-IN-eth1") if "connlimit" in rule]
     assert chain(table, "PIXGUARD-REFUSED")[-1] == "-j DROP"
@@ -325,6 +325,7 @@ def test_closed_lets_nothing_begin() -> None:
 def test_the_parts_of_a_mark_do_not_overlap() -> None:
     parts = [
         connmark.TRANSLATION,
+        connmark.HAIRPIN,
         connmark.ANSWERED,
         connmark.WORKER,
         connmark.INSPECTED,

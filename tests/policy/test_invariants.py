@@ -24,7 +24,7 @@ from appliance.events import Denial
 from appliance.policy.access_list import Rules, matches
 from appliance.policy.policy import Policy
 from appliance.policy.routing import Routing
-from appliance.policy.translation import Translations
+from appliance.policy.translation import Translation, Translations
 from appliance.smtp.release import DEFAULT
 from tests.policy.rules import TWO_INTERFACES, configuration
 
@@ -113,8 +113,9 @@ def test_a_capture_reads_alike_on_both_sides(host: int, port: int, side: str, ot
     real, foreign = IPv4Address("10.1.1.0") + host, IPv4Address("192.0.2.7")
     if judge.admit(Opening(6, foreign, other, real, port)).denial:
         return  # the firewall's own address
-    source = Translations(STATICS, Routing(STATICS)).of_source("inside", "outside", 6, real, port)
-    assert source is not None
+    packet = Opening(6, real, port, foreign, other, ingress="inside")
+    source = Translations(STATICS, Routing(STATICS)).of_source(packet, "outside")
+    assert isinstance(source, Translation)
     mapped, mapped_port = source.to_mapped(real, port)
     if side == "outside":
         seen = [(foreign, other, real, port), (foreign, other, mapped, mapped_port)]

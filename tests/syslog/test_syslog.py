@@ -158,11 +158,33 @@ def test_what_is_open_at_the_end_of_a_capture_draws_no_line():
             "3-305005: No translation group found for icmp src outside:203.0.113.10 "
             "dst inside:10.1.1.5 (type 3, code 3)",
         ),
+        (
+            Denial.TRANSLATION_FAILED,
+            47,
+            0,
+            "3-305006: portmap translation creation failed for protocol 47 "
+            "src outside:203.0.113.10 dst inside:10.1.1.5",
+        ),
+        (
+            Denial.OUTBOUND_LIST,
+            6,
+            2,
+            "2-106002: tcp connection denied by outbound list from-outside "
+            "src 203.0.113.10 40000 dest 10.1.1.5 25",
+        ),
+        (
+            Denial.REVERSE_PATH,
+            17,
+            0,
+            "1-106021: Deny UDP reverse path check from 203.0.113.10 to 10.1.1.5 "
+            "on interface outside",
+        ),
         (Denial.NO_ROUTE, 6, 2, "6-110001: No route to 10.1.1.5 from 203.0.113.10"),
     ],
 )
 def test_denied(denial, protocol, flags, line):
-    lists = "from-outside" if denial is Denial.ACCESS_LIST else ""
+    listed = (Denial.ACCESS_LIST, Denial.OUTBOUND_LIST)
+    lists = "from-outside" if denial in listed else ""
     event = PacketDenied(0, denial, protocol, OUTSIDE, INSIDE, lists, flags)
     assert NEW.message(event) == f"%PIX-{line}"
 
@@ -196,6 +218,12 @@ def test_beyond_a_limit(denial, protocol, old, new):
     event = PacketDenied(0, denial, protocol, OUTSIDE, INSIDE, limits=limits)
     assert OLD.message(event) == NEW.message(event) == f"%PIX-{old}"
     assert ASA.message(event) == f"%ASA-{new or old}"
+
+
+def test_beyond_a_limit_of_a_nat():
+    limits = Limits("target", 100, 20, of_source=True)
+    event = PacketDenied(0, Denial.TOO_MANY, 6, OUTSIDE, INSIDE, limits=limits)
+    assert OLD.message(event) == "%PIX-3-201002: Too many connections on xlate 203.0.113.10! 20 100"
 
 
 def test_every_denial_has_a_message():

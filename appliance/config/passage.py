@@ -1,0 +1,181 @@
+"""What passes besides lists: equal levels, sources that cannot be, ICMP and ARP to the firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+
+from appliance.config.command import Command, accepted
+from appliance.config.draft import Bound, Draft, Use
+from appliance.config.grammar import Argument, Arguments, Keyword, OneOf, Options, Sequence, Text
+from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Choice
+from appliance.config.language import SEVEN
+from appliance.config.model import ANY, Configuration, IcmpRule
+from appliance.config.rules import ACTION
+from appliance.config.services import ICMP_TYPES
+
+_ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
+_ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
+
+
+def _let_pass(passes: bool) -> Callable[[Draft, Arguments], None]:
+    def enter(draft: Draft, arguments: Arguments) -> None:
+        if arguments.get("intra", bool):
+            draft.hairpins_pass = passes
+        else:
+            draft.equals_pass = passes
+
+    return enter
+
+
+def _print_equals(configuration: Configuration) -> Iterator[str]:
+    if configuration.equals_pass:
+        yield "same-security-traffic permit inter-interface"
+    if configuration.hairpins_pass:
+        yield "same-security-traffic permit intra-interface"
+
+
+def _icmp(draft: Draft, arguments: Arguments) -> Bound[IcmpRule]:
+    address, prefix = arguments.get("address", IPv4Address), arguments.get("netmask", int)
+    source = ANY
+    if address is not None:
+        source = IPv4Network((address, 32 if prefix is None else prefix), strict=False)
+        if address != source.network_address:
+            draft.warn_of_host_bits(arguments.where("address"), address, source)
+    name = arguments.need("interface", str)
+    permit, icmp_type = arguments.need("permit", bool), arguments.get("icmp_type", int)
+    return Bound(
+        IcmpRule(permit, source, icmp_type, name, arguments.place),
+        Use(name, arguments.where("interface")),
+    )
+
+
+def _enter_icmp(draft: Draft, arguments: Arguments) -> None:
+    entry = _icmp(draft, arguments)
+    if entry.item not in [each.item for each in draft.icmp_rules]:
+        draft.icmp_rules.append(entry)
+
+
+def _undo_icmp(draft: Draft, arguments: Arguments) -> None:
+    doomed = _icmp(draft, arguments).item
+    kept = [each for each in draft.icmp_rules if each.item != doomed]
+    if len(kept) == len(draft.icmp_rules):
+        raise arguments.refusal("", "there is no such line", "remove what is defined above")
+    draft.icmp_rules = kept
+
+
+def _print_icmp(configuration: Configuration) -> Iterator[str]:
+    for each in configuration.icmp_rules:
+        if each.source == ANY:
+            source = "any"
+        elif each.source.prefixlen == 32:
+            source = f"host {each.source.network_address}"
+        else:
+            source = each.source.with_netmask.replace("/", " ")
+        kind = (
+            "" if each.icmp_type is None else f" {_ICMP_NAMES.get(each.icmp_type, each.icmp_type)}"
+        )
+        yield f"icmp {'permit' if each.permit else 'deny'} {source}{kind} {each.interface}"
+
+
+def _enter_verified(draft: Draft, arguments: Arguments) -> None:
+    name = arguments.need("interface", str)
+    draft.verified[name] = Use(name, arguments.where("interface"))
+
+
+def _undo_verified(draft: Draft, arguments: Arguments) -> None:
+    draft.verified.pop(arguments.need("interface", str), None)
+
+
+def _print_verified(configuration: Configuration) -> Iterator[str]:
+    for name in configuration.verified:
+        yield f"ip verify reverse-path interface {name}"
+
+
+def _enter_sysopt(draft: Draft, arguments: Arguments) -> None:
+    name = arguments.get("interface", str)
+    if name is not None:
+        draft.silent[name] = Use(name, arguments.where("interface"))
+        return
+    draft.kept.enter(arguments.kept("sysopt"))
+    draft.gaps["sysopt"] = "the option is not set: what it permits does not pass by it"
+
+
+def _undo_sysopt(draft: Draft, arguments: Arguments) -> None:
+    name = arguments.get("interface", str)
+    if name is not None:
+        draft.silent.pop(name, None)
+        return
+    line = arguments.kept("sysopt")
+    draft.kept.undo(replace(line, text=line.text.removeprefix("no ")), line)
+
+
+def _print_silent(configuration: Configuration) -> Iterator[str]:
+    for name in configuration.silent:
+        yield f"sysopt noproxyarp {name}"
+
+
+COMMANDS = (
+    Command(
+        "same-security-traffic",
+        "let traffic pass between interfaces of one level, or out where it came in",
+        _let_pass(True),
+        Sequence(
+            Keyword("permit"),
+            OneOf(Keyword("inter-interface", "inter"), Keyword("intra-interface", "intra")),
+        ),
+        _let_pass(False),
+        since=SEVEN,
+        printed=_print_equals,
+        detail="Such traffic needs no translation.",
+    ),
+    Command(
+        "icmp",
+        "whether ICMP to the firewall itself is let in",
+        _enter_icmp,
+        Sequence(
+            ACTION,
+            OneOf(
+                Keyword("any", "any"),
+                Sequence(Keyword("host"), Argument("address", ADDRESS)),
+                Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
+            ),
+            Options(Argument("icmp_type", _ICMP_TYPE)),
+            Argument("interface", INTERFACE),
+        ),
+        _undo_icmp,
+        printed=_print_icmp,
+        detail=(
+            "Of the lines of an interface, the first that fits decides; if there is any, what none "
+            "fits is dropped. Without one, Linux answers as it is set up to."
+        ),
+    ),
+    accepted(
+        "icmp unreachable", "how many errors are sent, which Linux limits itself", since=SEVEN
+    ),
+    Command(
+        "ip verify reverse-path",
+        "drop what comes from where no route of the interface leads",
+        _enter_verified,
+        Sequence(Keyword("interface"), Argument("interface", INTERFACE)),
+        _undo_verified,
+        printed=_print_verified,
+        detail="The routes are those of the rule file.",
+    ),
+    Command(
+        "sysopt",
+        "options of the system, of which one is done",
+        _enter_sysopt,
+        OneOf(
+            Sequence(Keyword("noproxyarp"), Argument("interface", INTERFACE)),
+            Text("rest", "OPTION"),
+        ),
+        _undo_sysopt,
+        printed=_print_silent,
+        detail=(
+            "`noproxyarp`: answer for no translated address on the interface, whose network must "
+            "then route them to the firewall. No other option is implemented, which a warning says."
+        ),
+    ),
+)

@@ -1,0 +1,144 @@
+"""The kernel against the Policy, over random rule files: `python -m tests.live.differential`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.admission import Admission
+from appliance.live.admission import LiveAdmission
+from appliance.policy.policy import Decision, Policy
+from appliance.smtp.release import DEFAULT
+from tests.live.dice import Dice
+from tests.live.router import Router, Seen, put_in_force, running_router
+from tests.policy.rules import configuration
+
+
+class Differential:
+    """A router with rules, and what has been compared.
+
+    Args:
+        router: the router.
+
+    Attributes:
+        pairs: how many packets both have judged.
+        outcomes: how many of them came to what: the question that denied them, or which of their
+            addresses were translated.
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self.pairs = 0
+        self.outcomes: Counter[str] = Counter()
+
+    def disagreements(
+        self, seed: int, count: int, altered: Callable[[str], str] = lambda text: text
+    ) -> list[str]:
+        """Draw a rule file and packets, have both judge them, and tell where they differ.
+
+        Args:
+            seed: of the dice.
+            count: how many packets are drawn.
+            altered: changes the rule file that the policy is asked about.
+        """
+        dice = Dice(seed)
+        text = dice.text()
+        rules, router = configuration(text), self._router
+        put_in_force(router, rules)
+        asked = configuration(altered(text))
+        judge, live = Policy(asked, DEFAULT), LiveAdmission(asked, DEFAULT, adopts=False)
+        openings = dice.openings(rules, count)
+        router.marks.clear()
+        router.queued.clear()
+        for number, opening in openings.items():
+            router.send(opening, number)
+        seen = router.collect()
+        found = []
+        for number, opening in openings.items():
+            decision = judge.decide(opening)
+            admission = decision.admission
+            self.pairs += 1
+            self.outcomes[_outcome(decision)] += 1
+            wrong = (
+                seen.get(number) != _expected(admission)
+                or (number in router.marks) != (admission.inspection is not None)
+                or (number in router.marks and self._live(live, number) != _ends(admission))
+            )
+            if wrong:
+                found.append(
+                    f"seed {seed}\n{text}\n{opening}\nkernel: {seen.get(number)}, "
+                    f"mark {router.marks.get(number)}\npolicy: {decision}\n"
+                    f"live: {self._live(live, number) if number in router.marks else None}"
+                )
+        return found
+
+    def _live(self, live: LiveAdmission, number: int) -> tuple[object, ...]:
+        return _ends(live.admit(self._router.queued[number], self._router.marks[number]))
+
+
+def _outcome(decision: Decision) -> str:
+    admission = decision.admission
+    if admission.denial:
+        return f"denied by {decision.steps[-1].phase.value} ({admission.denial.value})"
+    client, server = admission.client, admission.server
+    source = "translated" if client.mapped != client.address else "untranslated"
+    destination = "translated" if server.mapped != server.address else "untranslated"
+    again = " on the same interface" if client.interface == server.interface else ""
+    return f"passes{again}: source {source}, destination {destination}"
+
+
+def _expected(admission: Admission) -> Seen | None:
+    if admission.denial:
+        return None
+    client, server = admission.client, admission.server
+    return Seen(server.interface, client.mapped, client.mapped_port, server.address, server.port)
+
+
+def _ends(admission: Admission) -> tuple[object, ...]:
+    return admission.client, admission.server, admission.inbound, admission.limits
+
+
+@contextmanager
+def running_differential(state: Path) -> Iterator[Differential]:
+    """A router to compare with, for the length of a `with` block."""
+    with running_router(state) as router:
+        yield Differential(router)
+
+
+def main() -> int:
+    """Compare so many packets; the exit code is 1 where they differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=100_000, help="how many packets at least")
+    parser.add_argument("--seed", type=int, default=1, help="of the first rule file")
+    parser.add_argument("--packets", type=int, default=250, help="to each rule file")
+    arguments = parser.parse_args()
+    began, seed, different = time.monotonic(), arguments.seed, 0
+    with (
+        tempfile.TemporaryDirectory() as state,
+        running_differential(Path(state)) as differential,
+    ):
+        while differential.pairs < arguments.pairs and different < 10:
+            for found in differential.disagreements(seed, arguments.packets):
+                print(found, flush=True)
+                different += 1
+            seed += 1
+            if not seed % 20 or differential.pairs >= arguments.pairs:
+                print(
+                    f"{differential.pairs} pairs, {seed - arguments.seed} rule files, "
+                    f"{different} differences, {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
+        for outcome, times in differential.outcomes.most_common():
+            print(f"{times:7} {outcome}")
+    print(f"seeds {arguments.seed} to {seed - 1}: {different} differences")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

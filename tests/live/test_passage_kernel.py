@@ -1,0 +1,186 @@
+"""Pools, equal ways in and out, ICMP to the firewall, and the path of what is established."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from appliance.admission import Opening
+from appliance.config.model import Configuration
+from appliance.live.kernel import Changes, wanted_settings
+from appliance.live.netfilter import compile_rules, install
+from appliance.live.state import journal_file
+from tests.live.dice import SEVEN, SIX
+from tests.live.router import Router, running_router
+from tests.namespaces import needs_namespaces
+from tests.policy.rules import configuration
+
+pytestmark = needs_namespaces
+
+PAT = ("nat (inside) 1 0 0", "global (outside) 1 203.0.113.40")
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[Router]:
+    with running_router(tmp_path) as running:
+        yield running
+
+
+def put(router: Router, rules: Configuration) -> None:
+    def change() -> None:
+        install(compile_rules(rules, router.box))
+        changes = Changes(journal_file(router.box.state))
+        changes.apply(wanted_settings(rules, router.box, liberal=False))
+
+    router.inner.call(change)
+
+
+def udp(ingress: str, source: str, destination: str, sport: int = 4000, dport: int = 53) -> Opening:
+    ends = (IPv4Address(source), sport, IPv4Address(destination), dport)
+    return Opening(17, *ends, ingress=ingress)
+
+
+def test_hosts_that_share_an_address_keep_apart(router: Router) -> None:
+    """Of one port that two hosts use towards one server, the second gets another."""
+    put(router, configuration(SIX, *PAT))
+    for number, host in enumerate(("10.1.1.5", "10.1.1.6", "10.1.1.9"), 1):
+        router.send(udp("inside", host, "198.18.0.1"), number)
+    seen = router.collect()
+    assert {str(packet.source) for packet in seen.values()} == {"203.0.113.40"}
+    assert len({packet.source_port for packet in seen.values()}) == 3
+    # Answers find their way, and nothing else does.
+    for number, packet in seen.items():
+        answer = udp("outside", "198.18.0.1", "203.0.113.40", 53, packet.source_port)
+        router.send(answer, 10 + number)
+    router.send(udp("outside", "198.18.7.7", "203.0.113.40", 53, 4000), 20)
+    answered = router.collect()
+    assert sorted(str(answered[number].destination) for number in (11, 12, 13)) == [
+        "10.1.1.5",
+        "10.1.1.6",
+        "10.1.1.9",
+    ]
+    assert 20 not in answered
+
+
+def test_more_hosts_than_a_range_has_addresses_still_pass(router: Router) -> None:
+    """A device runs out; Linux lets hosts share the addresses of a range, too."""
+    put(router, configuration(SIX, PAT[0], "global (outside) 1 203.0.113.40-203.0.113.41"))
+    for host in range(2, 102):
+        router.send(udp("inside", f"10.1.1.{host}", "198.18.0.1"), host)
+    seen = router.collect()
+    assert len(seen) == 100
+    assert len({(packet.source, packet.source_port) for packet in seen.values()}) == 100
+    assert {str(each.source) for each in seen.values()} == {"203.0.113.40", "203.0.113.41"}
+
+
+def test_a_pool_is_answered_for(router: Router) -> None:
+    put(router, configuration(SIX, *PAT))
+    assert "203.0.113.40" in router.inner.ip("neighbour", "show", "proxy")
+    put(router, configuration(SIX, *PAT, "sysopt noproxyarp outside"))
+    assert "203.0.113.40" not in router.inner.ip("neighbour", "show", "proxy")
+
+
+HAIRPIN = SEVEN.format(level=50, where="global") + (
+    "same-security-traffic permit intra-interface\n"
+    "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255\n"
+    "access-list a extended permit ip any any\n"
+    "access-group a in interface outside\n"
+)
+
+
+def test_what_leaves_as_it_came_is_answered(router: Router) -> None:
+    put(router, configuration(HAIRPIN))
+    router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 1)
+    router.send(udp("outside", "198.18.7.7", "198.18.0.1", 53, 4000), 2)
+    seen = router.collect()
+    assert {seen[number].interface for number in (1, 2)} == {"outside"}
+
+
+def test_nobody_poses_as_the_other_end_beside_the_client(router: Router) -> None:
+    """Neither of a connection that goes through, nor of one that leaves as it came."""
+    put(router, configuration(HAIRPIN))
+    router.send(udp("outside", "198.18.0.1", "203.0.113.5"), 1)
+    router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 2)
+    assert set(router.collect()) == {1, 2}
+    router.send(udp("outside", "10.1.1.5", "198.18.0.1", 53, 4000), 3)
+    router.send(udp("outside", "203.0.113.5", "198.18.0.1", 53, 4000), 4)
+    router.send(udp("inside", "198.18.7.7", "198.18.0.1", 53, 4000), 5)
+    assert router.collect() == {}
+    router.send(udp("inside", "10.1.1.5", "198.18.0.1", 53, 4000), 6)
+    router.send(udp("outside", "198.18.7.7", "198.18.0.1", 53, 4000), 7)
+    assert set(router.collect()) == {6, 7}
+
+
+def test_a_hairpin_ends_with_a_rule_file_that_permits_none_only_for_new_ones(
+    router: Router,
+) -> None:
+    put(router, configuration(HAIRPIN))
+    router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 1)
+    assert set(router.collect()) == {1}
+    put(router, configuration(HAIRPIN, "no same-security-traffic permit intra-interface"))
+    router.send(udp("outside", "198.18.7.7", "198.18.0.1", 53, 4000), 2)
+    router.send(udp("outside", "198.18.0.1", "198.18.7.7", 4001), 3)
+    assert set(router.collect()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("lines", "answered"),
+    [
+        ((), True),
+        (("icmp deny any outside",), False),
+        (("icmp permit any unreachable outside",), False),
+        (("icmp permit host 203.0.113.9 echo outside",), True),
+        (("icmp deny host 203.0.113.9 outside", "icmp permit any outside"), False),
+        (("icmp deny any inside",), True),
+    ],
+)
+def test_icmp_to_the_firewall_itself(
+    router: Router, lines: tuple[str, ...], answered: bool
+) -> None:
+    put(router, configuration(SIX, *lines))
+    echo = Opening(
+        1, IPv4Address("203.0.113.9"), 0, IPv4Address("203.0.113.1"), 0, 8, ingress="outside"
+    )
+    router.send(echo, 1)
+    time.sleep(0.05)
+    counters = router.inner.run("nstat", "-az", "IcmpOutEchoReps", check=False).stdout
+    replies = re.search(r"IcmpOutEchoReps\s+(\d+)", counters)
+    assert replies is not None
+    assert (int(replies[1]) > 0) == answered
+
+
+def counted(router: Router) -> dict[str, int]:
+    """Packets that each chain's rules have matched."""
+    text = router.inner.run("iptables-save", "-c", "-t", "filter").stdout
+    found: dict[str, int] = {}
+    for packets, chain in re.findall(r"^\[(\d+):\d+\] -A (\S+)", text, flags=re.MULTILINE):
+        found[chain] = found.get(chain, 0) + int(packets)
+    return found
+
+
+def test_what_is_established_meets_no_rule_of_the_file(router: Router) -> None:
+    """Its path is as long with 5,000 lines as with none: only these chains see it."""
+    lines = [
+        f"access-list a permit udp any host 203.{number >> 8}.{number & 255}.5 eq domain"
+        for number in range(5000)
+    ]
+    static = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255"
+    last = "access-list a permit udp any host 203.0.113.5"
+    bound = "access-group a in interface outside"
+    put(router, configuration(SIX, static, *lines, last, bound))
+    router.send(udp("outside", "198.18.0.1", "203.0.113.5"), 1)
+    assert set(router.collect()) == {1}
+    before = counted(router)
+    assert before["PIXGUARD-ACL-out0"] == before["PIXGUARD-PERMIT"] / 2 == 1
+    for number in range(2, 12):
+        router.send(udp("outside", "198.18.0.1", "203.0.113.5"), number)
+        router.send(udp("inside", "10.1.1.5", "198.18.0.1", 53, 4000), 100 + number)
+    assert len(router.collect()) == 20
+    after = counted(router)
+    touched = {chain for chain in after if after[chain] != before[chain]}
+    assert touched == {"FORWARD", "PIXGUARD", "PIXGUARD-FROM", "PIXGUARD-STATE"}
