@@ -206,13 +206,18 @@ def _flush_connections() -> None:
 
 def put_in_force(router: Router, rules: Configuration) -> None:
     """Give the router the rules and settings of a configuration, and let it forget all flows."""
+    router.flush_connections()
+    reload(router, rules)
+
+
+def reload(router: Router, rules: Configuration) -> None:
+    """Give the router the rules and settings of a configuration; flows go on."""
 
     def put() -> None:
         install(compile_rules(rules, router.box))
         changes = Changes(journal_file(router.box.state))
         changes.apply(wanted_settings(rules, router.box, liberal=False))
 
-    router.flush_connections()
     router.inner.call(put)
 
 

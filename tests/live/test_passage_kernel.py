@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from appliance.admission import Opening
-from appliance.config.model import Configuration
-from appliance.live.kernel import Changes, wanted_settings
-from appliance.live.netfilter import compile_rules, install
-from appliance.live.state import journal_file
 from tests.live.dice import SEVEN, SIX
-from tests.live.router import Router, running_router
+from tests.live.router import Router, put_in_force, reload, running_router
 from tests.namespaces import needs_namespaces
 from tests.policy.rules import configuration
 
@@ -31,15 +28,6 @@ def router(tmp_path: Path) -> Iterator[Router]:
         yield running
 
 
-def put(router: Router, rules: Configuration) -> None:
-    def change() -> None:
-        install(compile_rules(rules, router.box))
-        changes = Changes(journal_file(router.box.state))
-        changes.apply(wanted_settings(rules, router.box, liberal=False))
-
-    router.inner.call(change)
-
-
 def udp(ingress: str, source: str, destination: str, sport: int = 4000, dport: int = 53) -> Opening:
     ends = (IPv4Address(source), sport, IPv4Address(destination), dport)
     return Opening(17, *ends, ingress=ingress)
@@ -47,7 +35,7 @@ def udp(ingress: str, source: str, destination: str, sport: int = 4000, dport: i
 
 def test_hosts_that_share_an_address_keep_apart(router: Router) -> None:
     """Of one port that two hosts use towards one server, the second gets another."""
-    put(router, configuration(SIX, *PAT))
+    put_in_force(router, configuration(SIX, *PAT))
     for number, host in enumerate(("10.1.1.5", "10.1.1.6", "10.1.1.9"), 1):
         router.send(udp("inside", host, "198.18.0.1"), number)
     seen = router.collect()
@@ -69,7 +57,7 @@ def test_hosts_that_share_an_address_keep_apart(router: Router) -> None:
 
 def test_more_hosts_than_a_range_has_addresses_still_pass(router: Router) -> None:
     """A device runs out; Linux lets hosts share the addresses of a range, too."""
-    put(router, configuration(SIX, PAT[0], "global (outside) 1 203.0.113.40-203.0.113.41"))
+    put_in_force(router, configuration(SIX, PAT[0], "global (outside) 1 203.0.113.40-203.0.113.41"))
     for host in range(2, 102):
         router.send(udp("inside", f"10.1.1.{host}", "198.18.0.1"), host)
     seen = router.collect()
@@ -78,10 +66,21 @@ def test_more_hosts_than_a_range_has_addresses_still_pass(router: Router) -> Non
     assert {str(each.source) for each in seen.values()} == {"203.0.113.40", "203.0.113.41"}
 
 
+def test_a_nat_lets_as_many_connections_live_as_it_says(router: Router) -> None:
+    """All hosts together; UDP is not counted."""
+    put_in_force(router, configuration(SIX, f"{PAT[0]} 2 0", PAT[1]))
+    for number, host in enumerate(("10.1.1.5", "10.1.1.6", "10.1.1.9"), 1):
+        packet = udp("inside", host, "198.18.0.1", dport=80)
+        router.send(packet, 10 + number)
+        router.send(replace(packet, protocol=6), number)
+    assert set(router.collect()) == {1, 2, 11, 12, 13}
+    assert router.refused == {3}
+
+
 def test_a_pool_is_answered_for(router: Router) -> None:
-    put(router, configuration(SIX, *PAT))
+    put_in_force(router, configuration(SIX, *PAT))
     assert "203.0.113.40" in router.inner.ip("neighbour", "show", "proxy")
-    put(router, configuration(SIX, *PAT, "sysopt noproxyarp outside"))
+    put_in_force(router, configuration(SIX, *PAT, "sysopt noproxyarp outside"))
     assert "203.0.113.40" not in router.inner.ip("neighbour", "show", "proxy")
 
 
@@ -94,7 +93,7 @@ HAIRPIN = SEVEN.format(level=50, where="global") + (
 
 
 def test_what_leaves_as_it_came_is_answered(router: Router) -> None:
-    put(router, configuration(HAIRPIN))
+    put_in_force(router, configuration(HAIRPIN))
     router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 1)
     router.send(udp("outside", "198.18.7.7", "198.18.0.1", 53, 4000), 2)
     seen = router.collect()
@@ -103,7 +102,7 @@ def test_what_leaves_as_it_came_is_answered(router: Router) -> None:
 
 def test_nobody_poses_as_the_other_end_beside_the_client(router: Router) -> None:
     """Neither of a connection that goes through, nor of one that leaves as it came."""
-    put(router, configuration(HAIRPIN))
+    put_in_force(router, configuration(HAIRPIN))
     router.send(udp("outside", "198.18.0.1", "203.0.113.5"), 1)
     router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 2)
     assert set(router.collect()) == {1, 2}
@@ -119,10 +118,10 @@ def test_nobody_poses_as_the_other_end_beside_the_client(router: Router) -> None
 def test_a_hairpin_ends_with_a_rule_file_that_permits_none_only_for_new_ones(
     router: Router,
 ) -> None:
-    put(router, configuration(HAIRPIN))
+    put_in_force(router, configuration(HAIRPIN))
     router.send(udp("outside", "198.18.0.1", "198.18.7.7"), 1)
     assert set(router.collect()) == {1}
-    put(router, configuration(HAIRPIN, "no same-security-traffic permit intra-interface"))
+    reload(router, configuration(HAIRPIN, "no same-security-traffic permit intra-interface"))
     router.send(udp("outside", "198.18.7.7", "198.18.0.1", 53, 4000), 2)
     router.send(udp("outside", "198.18.0.1", "198.18.7.7", 4001), 3)
     assert set(router.collect()) == {2}
@@ -142,7 +141,7 @@ def test_a_hairpin_ends_with_a_rule_file_that_permits_none_only_for_new_ones(
 def test_icmp_to_the_firewall_itself(
     router: Router, lines: tuple[str, ...], answered: bool
 ) -> None:
-    put(router, configuration(SIX, *lines))
+    put_in_force(router, configuration(SIX, *lines))
     echo = Opening(
         1, IPv4Address("203.0.113.9"), 0, IPv4Address("203.0.113.1"), 0, 8, ingress="outside"
     )
@@ -172,7 +171,7 @@ def test_what_is_established_meets_no_rule_of_the_file(router: Router) -> None:
     static = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255"
     last = "access-list a permit udp any host 203.0.113.5"
     bound = "access-group a in interface outside"
-    put(router, configuration(SIX, static, *lines, last, bound))
+    put_in_force(router, configuration(SIX, static, *lines, last, bound))
     router.send(udp("outside", "198.18.0.1", "203.0.113.5"), 1)
     assert set(router.collect()) == {1}
     before = counted(router)
