@@ -106,7 +106,7 @@ def freeze(draft: Draft) -> Configuration:
         silent=tuple(draft.silent),
         equals_pass=draft.equals_pass,
         hairpins_pass=draft.hairpins_pass,
-        timeouts=tuple(draft.timeouts.values()),
+        timeouts=tuple(sorted(draft.timeouts.values(), key=lambda each: (each.name, each.kind))),
     )
 
 
@@ -125,7 +125,13 @@ def _check_uses(draft: Draft) -> None:
             )
     for entry in draft.globals:
         if _check_interface(draft, entry.use) and entry.item.first is None:
-            _own_network(draft, entry.use)
+            known = draft.addresses.get(entry.use.name)
+            if not (known and known.address):
+                draft.warn(
+                    entry.use.place,
+                    f"interface `{entry.use.name}` has no address in the file",
+                    "what is to be translated to it does not pass",
+                )
     listed = {line.number for line in draft.outbounds}
     for applied in draft.applied:
         _check_interface(draft, applied.use)

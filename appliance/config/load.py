@@ -223,7 +223,10 @@ class _Reader:
 
     def _is_done(self, line: Line) -> bool:
         """Whether a line is of a command that is done, so that it must not be passed over."""
-        word = next((w.text.lower() for w in line.tokens if w.text.lower() != "no"), "")
+        words = [w.text.lower() for w in line.tokens if w.text.lower() != "no"]
+        word = words[0] if words else ""
+        if word == "timeout" and words[-1].isdigit():
+            return False  # of a server; the command `timeout` names what it is about, and a time
         return any(
             command.state is State.DONE and command.words.split()[0] == word
             for command in TABLE.of(GLOBAL, self.draft.language)

@@ -33,7 +33,7 @@ _UNREADABLE = {
         r"is not the address of a network under",
         r"existing static",
         r"`(192\.0\.2|198\.51\.100)\.\d+` is not a netmask",
-        r"interface `intf4` has no address",
+        r"interface `(intf4|dmz)` has no address",
         r"access-list intf4_access_in does not exist",
         r"`test.*ing` is not the name of an access list",
     ),
@@ -42,6 +42,7 @@ _UNREADABLE = {
         r"unknown command `fw-14#`",
         r"unknown command `firewall#`",
         r"`p` is ambiguous",
+        r"^incomplete command$",  # a line that a terminal wrapped
         r"`!` is not expected here",
     ),
     "errors that are meant as such, in tests of other programs": (
@@ -49,6 +50,8 @@ _UNREADABLE = {
         r"`foo` is not a tcp port",
         r"unknown keyword `group` after `object-group`",
         r"cause a loop in grp hierarchy",
+        r"is a standard list, which says nothing",
+        r"access-list FILTER_UNDEF does not exist",
         r"object-group `(UNDEFINED_GROUP(_MIXED)?|OGS_UNDEFINED|drawbridge_hosts)` does not exist",
         r"`(1|192\.168\.1\.254)` is not (a netmask|an IPv4 address)",
         r"0\.0\.0\.0 cannot be a gateway",
@@ -57,10 +60,11 @@ _UNREADABLE = {
         r"interface `outside` has no address",
         r"unknown command `parameters`",
     ),
-    "what 8.2 lacks: objects, `any4`, IPv6": (
+    "what 8.2 lacks: objects and their `nat`, `any4`, IPv6": (
         r"`object` is (of 8\.3 and later|neither an address nor a name|not a protocol)",
         r"object-group \((dst-network-group-1|id26782X14355\.src\.net\.0)\) is empty",
         r"`any4` is neither",
+        r"`(\(\S+,\S+\)|source|static|dynamic)` is not a number from",
         r"`[0-9a-f:]+` is neither an address nor a name",
     ),
     "netmasks whose ones are not all on the left": (r"`191\.255\.255\.128` is not a netmask",),

@@ -91,8 +91,8 @@ def test_timeouts() -> None:
     )
     assert found.timeouts == (
         Timeout("conn", 1200),
-        Timeout("udp", 45),
         Timeout("half-closed", 0),
+        Timeout("udp", 45),
     )
     assert (found.idle("udp"), found.idle("icmp"), found.idle("half-closed")) == (45, None, 0)
     assert "`1:70:00` is not a time" in error_of("timeout conn 1:70:00").problem
@@ -117,3 +117,15 @@ def test_without_translation_control_nothing_is_told() -> None:
     text = SEVEN.replace("nat-control\n", "")
     problems = [finding.problem for finding in read_rules(text, "f").findings]
     assert not [problem for problem in problems if "nat-control" in problem]
+
+
+def test_the_timeout_of_a_server_is_none_of_connections() -> None:
+    found = read_rules(f"{SEVEN}aaa-server T host 10.1.1.9\n timeout 5\n key k\n", "f")
+    assert found.configuration is not None
+    assert found.configuration.timeouts == ()
+
+
+def test_a_global_of_an_interface_without_an_address_is_told() -> None:
+    text = "nameif ethernet0 outside security0\nglobal (outside) 1 interface\n"
+    (finding,) = read_rules(text, "f").findings
+    assert finding.problem == "interface `outside` has no address in the file"

@@ -144,6 +144,11 @@ WORLD = [
         ("203.0.113.4", "203.0.113.5"),
         (19, 20, 25, 26, 80, 81),
     )
+] + [
+    Opening(47, IPv4Address(source), 0, IPv4Address(to), 0, ingress="outside")
+    for source, to in product(
+        ("198.51.100.7", "198.51.100.9", "192.0.2.7"), ("203.0.113.4", "203.0.113.5")
+    )
 ]
 SMALL = configuration(
     TWO_INTERFACES, STATIC, "static (inside,outside) 203.0.113.4 10.1.1.4 netmask 255.255.255.255"
