@@ -104,6 +104,7 @@ def denied(
         flags: its TCP flags byte, or ICMP type times 256 plus code.
         now: the time in seconds.
     """
+    logged = admission.logged
     return PacketDenied(
         now,
         denial,
@@ -113,7 +114,7 @@ def denied(
         admission.access_list,
         flags,
         admission.limits,
-        quiet=denial is Denial.ACCESS_LIST and admission.logged is not None,
+        quiet=denial is Denial.ACCESS_LIST and logged is not None and not logged.permitted,
     )
 
 

@@ -56,9 +56,10 @@ _REFUSALS_TOLD = 50
 """A second: of connections beyond the limits of a static, as many are told of."""
 DENIALS_TOLD = 500
 """A second, of each interface: of as many denied packets the first worker is told."""
-_FORGET_SOURCE = f"-j MARK --set-xmark 0x0/{connmark.TRANSLATION:#x}"
+_FORGET = f"-j MARK --set-xmark 0x0/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
 _NO_SOURCE = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
-"""The packet mark has the number of the source's translation while a first packet is judged."""
+"""While a first packet is judged, the packet mark has the number of its source's translation, and
+`_LOGGED` if a line with `log` permits it."""
 _NUMBER_OF_SOURCE = (
     f"{_UNTRANSLATED} -j CONNMARK --save-mark "
     f"--nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
@@ -263,7 +264,7 @@ class _Compiler:
     def _ingress(self, interface: Interface, linux: str) -> Chain:
         """Judges the first packet of a connection that begins behind an interface."""
         name, bound = interface.name, interface.name in self._bound
-        rules = [_FORGET_SOURCE]
+        rules = [_FORGET]
         if name in self._configuration.verified:
             rules.append(f"-j PIXGUARD-PATH{self._index(name)}")
         rules += [f"-j PIXGUARD-ACL-{linux}"] if bound else []
@@ -283,9 +284,6 @@ class _Compiler:
             if each.static.mapped_interface == name:
                 matched = f"-o {self._linux[each.static.real_interface]} {_inbound(each)}"
                 rules.append(f"{matched} {_UNTRANSLATED} {_line(each.place.line)} -j {_mark(each)}")
-        if bound and any(map(_is_marked, self._bound[name])):
-            # Before the source's translation is found, whose number has the same place in the mark.
-            rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
         rules.append(f"-m conntrack --ctstate DNAT {_UNTRANSLATED} {_DENY}")
         rules += [
             f"-o {self._linux[egress]} -j {_passage_chain(self._index(name), self._index(egress))}"
@@ -303,6 +301,9 @@ class _Compiler:
             for nat in self._nats()
             if nat.nat.interface == name and nat.nat.max_connections
         ]
+        # What is denied is copied as such, and of one packet there is one copy.
+        if bound and any(map(_is_marked, self._bound[name])):
+            rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
         return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", _DENY))
 
     def _index(self, name: str) -> int:
@@ -541,7 +542,8 @@ class _Compiler:
         """Has the first worker tell of what is dropped here; its mark lacks the permission."""
         told = f"-m limit --limit {_REFUSALS_TOLD}/second --limit-burst {_REFUSALS_TOLD}"
         queue = f"-j NFQUEUE --queue-num {self._box.queue}"
-        return Chain("PIXGUARD-REFUSED", (_COPY_MARK, f"{told} {queue}", _DROP))
+        logged = f"{_MARKED} -j PIXGUARD-LOGGED"
+        return Chain("PIXGUARD-REFUSED", (logged, _COPY_MARK, f"{told} {queue}", _DROP))
 
     def _copied(self, name: str, mark: int, *rest: str) -> Chain:
         """Has the first worker tell of a packet, but for floods: each interface has its own."""
@@ -762,7 +764,7 @@ def _targets(translation: Translation) -> tuple[str, str]:
 
 def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
     """An access list or the conduits: what is permitted returns, marked if that is logged."""
-    made = [_UNMARK] if any(map(_is_marked, rules)) else []
+    made = []
     for rule in rules:
         silent = rule.log and rule.log.disabled
         verdict = "-j RETURN" if rule.permit else _DROP if silent else _DENY

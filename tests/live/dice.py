@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.admission import Opening
@@ -23,6 +23,8 @@ SPOOFED = ["10.1.1.5", "172.16.1.5", "198.18.0.1", "203.0.113.5"]
 ADDRESSES = sorted(
     {*MAPPED, *POOLED, *itertools.chain(*PLACES.values()), "203.0.113.1", "203.0.113.78"}
 )
+BLOCKS = ["203.0.113.0 255.255.255.248", "10.1.1.0 255.255.255.0"]
+BLOCKS += ["203.0.113.40 255.255.255.252", "203.0.113.32 255.255.255.240"]
 PORTS = [24, 25, 26, 80, 2525]
 OWN = {"outside": "203.0.113.1", "inside": "10.1.1.1", "dmz": "172.16.1.1"}
 PAIRS = [(one, other) for one in LINUX for other in LINUX if one != other]
@@ -39,7 +41,7 @@ route outside 0 0 203.0.113.254 1
 """
 
 SEVEN = """\
-PIX Version 7.2(1)
+{version}
 interface Ethernet0
  nameif outside
  ip address 203.0.113.1 255.255.255.0
@@ -69,19 +71,24 @@ class Dice(random.Random):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
+        self.groups: dict[str, list[str]] = {}
         # Flows without ports meet their own way back, so they all begin on one side.
         self.portless_side = self.choice(sorted(PLACES))
         self.seven = self.random() < 0.5
+        self.eight = self.seven and self.random() < 0.5
 
     def text(self) -> str:
         """A rule file."""
         text, lines = SIX, []
         if self.seven:
+            version = "ASA Version 8.2(1)" if self.eight else "PIX Version 7.2(1)"
             where = self.choice(["global", "interface outside"])
-            text = SEVEN.format(level=self.choice([50, 50, 100, 0]), where=where)
+            level = self.choice([50, 50, 100, 0])
+            text = SEVEN.format(version=version, level=level, where=where)
             lines += self.chosen("nat-control", 0.5)
             lines += self.chosen("same-security-traffic permit inter-interface", 0.7)
             lines += self.chosen("same-security-traffic permit intra-interface", 0.4)
+        text += "".join(f"{line}\n" for line in self.object_groups())
         lines += [self.static() for _ in range(self.randint(0, 6))]
         for number in range(self.randint(0, 3)):
             lines += self.policy_static(number)
@@ -96,12 +103,14 @@ class Dice(random.Random):
                 if self.random() < chance:
                     chosen = f"{name}-{direction}"
                     lines += [
-                        f"access-list {chosen} {self.rule()}" for _ in range(self.randint(1, 7))
+                        f"access-list {chosen} {self.rule()}{self.tail()}"
+                        for _ in range(self.randint(1, 7))
                     ]
                     lines += self.chosen(f"access-list {chosen} permit ip any any", 0.5)
                     lines.append(f"access-group {chosen} {direction} interface {name}")
             lines += self.chosen(f"ip verify reverse-path interface {name}", 0.2)
             lines += self.chosen(f"sysopt noproxyarp {name}", 0.2)
+        lines += self.later_members()
         for line in lines:
             longer = f"{text}{line}\n"
             # A device refuses a static that would take what another has.
@@ -110,6 +119,79 @@ class Dice(random.Random):
 
     def chosen(self, line: str, chance: float) -> list[str]:
         return [line] if self.random() < chance else []
+
+    def object_groups(self) -> list[str]:
+        """Groups of every kind, each with one that contains it.
+
+        They become known to the rules that are drawn after.
+        """
+        made = [
+            self.group("network", "hosts", self.hosts),
+            self.group("network", "nets", self.host_or_block),
+            self.group("service", "tcp-ports", self.port_object, " tcp"),
+            self.group("service", "udp-ports", self.port_object, " udp"),
+            self.group("service", "both-ports", self.port_object, " tcp-udp"),
+            self.group("protocol", "transport", lambda: self.protocol_object(["tcp", "udp"])),
+            self.group(
+                "protocol",
+                "protocols",
+                lambda: self.protocol_object(["tcp", "udp", "icmp", "gre", "ip"]),
+            ),
+            self.group(
+                "icmp-type",
+                "types",
+                lambda: f"icmp-object {self.choice(['echo', 'timestamp-request', '3', '255'])}",
+            ),
+        ]
+        if self.eight:
+            made.append(self.group("service", "services", self.service_object))
+        return [line for lines in made for line in lines]
+
+    def group(
+        self, kind: str, name: str, member: Callable[[], str], protocol: str = ""
+    ) -> list[str]:
+        """A group, and one around it."""
+        self.groups.setdefault(f"{kind}{protocol}", []).extend([name, f"around-{name}"])
+        own = [f" {member()}" for _ in range(self.randint(1, 2))]
+        more = [f" {member()}" for _ in range(self.randint(0, 1))]
+        around = [f"object-group {kind} around-{name}{protocol}", f" group-object {name}", *more]
+        return [f"object-group {kind} {name}{protocol}", *own, *around]
+
+    def named(self, kind: str) -> str:
+        """A group of a kind."""
+        return f"object-group {self.choice(self.groups[kind])}"
+
+    def later_members(self) -> list[str]:
+        """Members that groups get after what names them."""
+        if self.random() < 0.6:
+            return []
+        members = [("network", "nets", self.host_or_block()), ("network", "hosts", self.hosts())]
+        kind, name, member = self.choice(members)
+        return [f"object-group {kind} {name}\n {member}"]
+
+    def hosts(self) -> str:
+        return f"network-object host {self.choice(ADDRESSES)}"
+
+    def host_or_block(self) -> str:
+        return self.choice([self.hosts(), f"network-object {self.choice(BLOCKS)}"])
+
+    def port_object(self) -> str:
+        if self.random() < 0.3:
+            return f"port-object range {self.randint(20, 25)} {self.randint(25, 90)}"
+        return f"port-object eq {self.choice(PORTS)}"
+
+    def protocol_object(self, protocols: list[str]) -> str:
+        return f"protocol-object {self.choice(protocols)}"
+
+    def service_object(self) -> str:
+        protocol = self.choice(["tcp", "udp", "tcp-udp", "tcp-udp", "icmp", "gre", "ip"])
+        if protocol == "icmp":
+            return f"service-object icmp{self.choice(['', ' echo', ' timestamp-request'])}"
+        if protocol in ("gre", "ip"):
+            return f"service-object {protocol}"
+        source, destination = self.comparison(), self.comparison()
+        source = f" source{source}" if source else ""
+        return f"service-object {protocol}{source}{destination}"
 
     def static(self) -> str:
         pairs = [("inside", "outside"), ("inside", "dmz"), ("dmz", "outside")]
@@ -152,8 +234,12 @@ class Dice(random.Random):
         name, pair = f"policy-{number}", f"({real},{mapped})"
         hosts = self.sample(PLACES[real], 2)
         peers = ["any", *(f"host {address}" for address in PLACES[mapped])]
+        peers += [self.named("network"), f"interface {mapped}"]
         if self.random() < 0.5:
-            lines = [f"access-list {name} permit ip host {h} {self.choice(peers)}" for h in hosts]
+            lines = [
+                f"access-list {name} permit ip host {h} {self.choice(peers)}{self.tail()}"
+                for h in hosts
+            ]
             return [*lines, f"static {pair} {outer} access-list {name}"]
         lines = [
             f"access-list {name} permit tcp host {h} eq {self.choice(PORTS)} {self.choice(peers)}"
@@ -173,7 +259,7 @@ class Dice(random.Random):
             if self.random() < 0.45:
                 rules = [self.rule() for _ in range(self.randint(1, 3))]
                 rules = [self.towards_list(rule) for rule in rules]
-                lines += [f"access-list nat-{number} {rule}" for rule in rules]
+                lines += [f"access-list nat-{number} {rule}{self.tail()}" for rule in rules]
                 lines.append(f"nat ({side}) {pool} access-list nat-{number}{outside}")
                 continue
             network = self.choice(
@@ -227,21 +313,64 @@ class Dice(random.Random):
 
     def rule(self) -> str:
         """A rule of an access list, or a conduit: they differ in what the networks mean."""
-        protocol = self.choice(["ip", "tcp", "tcp", "tcp", "udp", "icmp", "gre"])
-        one, other, tail = self.network(), self.network(), ""
+        action = self.choice(["permit", "permit", "deny"])
+        if self.random() < 0.3:
+            return f"{action} {self.broad()}"
+        protocol = self.choice(["ip", "tcp", "tcp", "tcp", "udp", "icmp", "gre", "group", "group"])
+        one, other, end = self.network(), self.network(), ""
         if protocol in ("tcp", "udp"):
-            one, other = one + self.ports(), other + self.ports()
+            one, other = one + self.ports(protocol), other + self.ports(protocol)
         elif protocol == "icmp":
-            tail = self.choice(["", " echo", " timestamp-request", " unreachable"])
-        return f"{self.choice(['permit', 'permit', 'deny'])} {protocol} {one} {other}{tail}"
+            end = self.choice(["", " echo", " timestamp-request", " unreachable"])
+            end = self.choice([end, end, f" {self.named('icmp-type')}"])
+        elif protocol == "group":
+            protocol = self.named("protocol")
+            if self.eight and self.random() < 0.5:
+                protocol = self.named("service")
+            elif protocol.endswith("transport") and self.random() < 0.6:
+                one, other = one + self.ports("tcp-udp"), other + self.ports("tcp-udp")
+        return f"{action} {protocol} {one} {other}{end}"
+
+    def broad(self) -> str:
+        """A rule that one group narrows, so that its members decide of many packets."""
+        protocol = self.choice(["tcp", "tcp", "udp"])
+        group = self.named(f"service {self.choice([protocol, 'tcp-udp'])}")
+        forms = [
+            f"{protocol} any any {group}",
+            f"{protocol} any {group} any",
+            f"icmp any any {self.named('icmp-type')}",
+            f"{self.named('protocol')} any any",
+            f"ip {self.named('network')} any",
+            f"ip any {self.named('network')}",
+        ]
+        forms += [f"{self.named('service')} any any"] * 3 if self.eight else []
+        return self.choice(forms)
+
+    def tail(self) -> str:
+        """What may stand at the end of a rule of an access list."""
+        log = self.choice(["", "", "", " log", " log disable", " log default", " log 4 interval 9"])
+        return log + (" inactive" if self.seven and self.random() < 0.2 else "")
 
     def network(self) -> str:
-        blocks = ["203.0.113.0 255.255.255.248", "10.1.1.0 255.255.255.0"]
-        blocks += ["203.0.113.40 255.255.255.252", "203.0.113.32 255.255.255.240"]
         host = f"host {self.choice([*MAPPED, *MAPPED, *ADDRESSES])}"
-        return self.choice(["any", "any", "any", host, host, self.choice(blocks)])
+        block, group = self.choice(BLOCKS), self.named("network")
+        interface = f"interface {self.choice([*LINUX])}"
+        return self.choice(
+            ["any", "any", "any", "any", host, host, host, block, group, group, interface]
+        )
 
-    def ports(self) -> str:
+    def ports(self, protocol: str) -> str:
+        """Ports that a rule compares, maybe by a group.
+
+        Args:
+            protocol: "tcp", "udp" or "tcp-udp".
+        """
+        if self.random() < 0.2:
+            group = self.named(f"service {self.choice([protocol, 'tcp-udp'])}")
+            return f" {group}"
+        return self.comparison()
+
+    def comparison(self) -> str:
         operator = self.choice(["", "", "", "eq", "neq", "lt", "gt", "range"])
         if operator == "range":
             return f" range {self.randint(20, 25)} {self.randint(25, 90)}"

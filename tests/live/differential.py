@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import select
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from appliance.admission import Admission
+from appliance.config.model import Configuration
+from appliance.events import Denial, Event, PacketDenied
+from appliance.live import connmark
 from appliance.live.admission import LiveAdmission
+from appliance.live.conntrack import Conntrack
+from appliance.live.denials import Denials
+from appliance.live.packet_log import PacketLog
 from appliance.policy.policy import Decision, Policy
 from appliance.smtp.release import DEFAULT
 from tests.live.dice import Dice
@@ -25,6 +32,8 @@ class Differential:
 
     Args:
         router: the router.
+        log: where the kernel copies what it denies, and what lines with `log` permit.
+        conntrack: that of the router.
 
     Attributes:
         pairs: how many packets both have judged.
@@ -32,8 +41,10 @@ class Differential:
             addresses were translated.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, log: PacketLog, conntrack: Conntrack) -> None:
         self._router = router
+        self._log = log
+        self._conntrack = conntrack
         self.pairs = 0
         self.outcomes: Counter[str] = Counter()
 
@@ -59,6 +70,7 @@ class Differential:
         for number, opening in openings.items():
             router.send(opening, number)
         seen = router.collect()
+        told = self._told(asked)
         found = []
         for number, opening in openings.items():
             decision = judge.decide(opening)
@@ -69,14 +81,39 @@ class Differential:
                 seen.get(number) != _expected(admission)
                 or (number in router.marks) != (admission.inspection is not None)
                 or (number in router.marks and self._live(live, number) != _ends(admission))
+                or not (_is_silent(decision) or told.get(number, []) == _expected_copies(decision))
             )
             if wrong:
                 found.append(
                     f"seed {seed}\n{text}\n{opening}\nkernel: {seen.get(number)}, "
                     f"mark {router.marks.get(number)}\npolicy: {decision}\n"
-                    f"live: {self._live(live, number) if number in router.marks else None}"
+                    f"live: {self._live(live, number) if number in router.marks else None}\n"
+                    f"told: {told.get(number)}"
                 )
         return found
+
+    def _told(self, rules: Configuration) -> dict[int, list[object]]:
+        """What the kernel has copied, by IP identification: why each was denied, and its ends.
+
+        `collect` has waited longer than the kernel gathers copies.
+        """
+        told: dict[int, list[object]] = {}
+        events: list[Event] = []
+        denials = Denials(self._conntrack, events.append, rules, DEFAULT)
+        while select.select([self._log], [], [], 0)[0]:
+            for copy in self._log.read():
+                ingress, egress = map(self._router.named, (copy.indev, copy.outdev))
+                denials.take(copy, ingress, egress, 0.0)
+                found = [
+                    (event.reason, event.source, event.destination)
+                    for event in events
+                    if isinstance(event, PacketDenied)
+                ]
+                events.clear()
+                number = int.from_bytes(copy.data[4:6], "big")
+                permitted = copy.mark & connmark.PERMITTED
+                told.setdefault(number, []).append("permitted" if permitted else found)
+        return told
 
     def _live(self, live: LiveAdmission, number: int) -> tuple[object, ...]:
         return _ends(live.admit(self._router.queued[number], self._router.marks[number]))
@@ -100,6 +137,26 @@ def _expected(admission: Admission) -> Seen | None:
     return Seen(server.interface, client.mapped, client.mapped_port, server.address, server.port)
 
 
+def _expected_copies(decision: Decision) -> list[object]:
+    """The copies of a packet: one if it is denied, or if it passes and a line logs that."""
+    admission = decision.admission
+    logged, denial = admission.logged, admission.denial
+    if denial is None:
+        return ["permitted"] if logged and not logged.line.disabled else []
+    if denial is Denial.OWN_ADDRESS:
+        return []  # the kernel does not forward it
+    return [[(denial, admission.client, admission.server)]]
+
+
+def _is_silent(decision: Decision) -> bool:
+    """Whether a line with `log disable` denies a packet.
+
+    Where the kernel has another reason to deny it, too, it is copied, and the copy draws nothing.
+    """
+    step = decision.steps[-1]
+    return step.denial is not None and step.logged is not None and step.logged.line.disabled
+
+
 def _ends(admission: Admission) -> tuple[object, ...]:
     return admission.client, admission.server, admission.inbound, admission.limits
 
@@ -107,8 +164,12 @@ def _ends(admission: Admission) -> tuple[object, ...]:
 @contextmanager
 def running_differential(state: Path) -> Iterator[Differential]:
     """A router to compare with, for the length of a `with` block."""
-    with running_router(state) as router:
-        yield Differential(router)
+    with (
+        running_router(state) as router,
+        closing(router.inner.call(PacketLog, router.box.queue)) as log,
+        closing(router.inner.call(Conntrack)) as conntrack,
+    ):
+        yield Differential(router, log, conntrack)
 
 
 def main() -> int:

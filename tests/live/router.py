@@ -108,8 +108,8 @@ class Router:
             int.from_bytes(payload[20:22], "big"),
             IPv4Address(payload[16:20]),
             int.from_bytes(payload[22:24], "big"),
-            ingress=self._named(packet.indev),
-            egress=self._named(packet.outdev),
+            ingress=self.named(packet.indev),
+            egress=self.named(packet.outdev),
         )
         if packet.get_mark() & connmark.PERMITTED:
             self.marks[number] = packet.get_mark()
@@ -118,7 +118,7 @@ class Router:
             self.refused.add(number)
             packet.drop()
 
-    def _named(self, index: int) -> str:
+    def named(self, index: int) -> str:
         """The firewall's name for a link of the router."""
         return self._indices[index]
 

@@ -101,7 +101,6 @@ def test_what_log_says_of_a_line() -> None:
         "deny icmp any any log",
         "deny ip any any log disable",
     ) == [
-        "-j MARK --set-xmark 0x0/0xffffff",
         "-p 6 -j MARK --set-xmark 0x800000/0x800000",
         "-p 6 -j RETURN",
         "-p 17 -j RETURN",

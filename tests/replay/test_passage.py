@@ -336,3 +336,7 @@ def test_every_denial_has_words_for_the_summary(bench: Bench) -> None:
         bench.receive(ETHERNET + DATA)
     assert {text.split()[0] for text in bench.tally.dropped} == {each.value for each in Denial}
     assert all(len(text.split()) > 1 for text in bench.tally.dropped)
+
+
+def test_every_denial_has_a_reason_in_the_tally() -> None:
+    assert set(module._DENIALS) == set(Denial)
