@@ -84,7 +84,7 @@ def test_a_pool_is_answered_for(router: Router) -> None:
     assert "203.0.113.40" not in router.inner.ip("neighbour", "show", "proxy")
 
 
-HAIRPIN = SEVEN.format(level=50, where="global") + (
+HAIRPIN = SEVEN.format(version="PIX Version 7.2(1)", level=50, where="global") + (
     "same-security-traffic permit intra-interface\n"
     "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255\n"
     "access-list a extended permit ip any any\n"
