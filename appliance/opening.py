@@ -23,13 +23,14 @@ def begins(segment: Segment) -> bool:
     return bool(segment.flags & (SYN | ACK | RST | FIN) == SYN)
 
 
-def of_segment(segment: Segment, ingress: str, egress: str) -> Opening:
+def of_segment(segment: Segment, ingress: str, egress: str, now: float) -> Opening:
     """A TCP segment as a flow's first packet; it may be none.
 
     Args:
         segment: the segment.
         ingress: name of the interface it came in by, "" where unknown.
         egress: name of the interface it will leave by, "" where unknown.
+        now: its time in seconds.
     """
     return Opening(
         protocol=segment.packet[9],
@@ -40,16 +41,18 @@ def of_segment(segment: Segment, ingress: str, egress: str) -> Opening:
         ingress=ingress,
         egress=egress,
         begins=begins(segment),
+        time=now,
     )
 
 
-def of_packet(packet: bytes, ingress: str, egress: str) -> tuple[Opening, int] | None:
+def of_packet(packet: bytes, ingress: str, egress: str, now: float) -> tuple[Opening, int] | None:
     """A packet of another protocol than TCP, with its ICMP type times 256 plus its code, or 0.
 
     Args:
         packet: the whole packet from its IPv4 header on.
         ingress: as for a segment.
         egress: likewise.
+        now: likewise.
 
     Returns:
         None if it is too short to be one.
@@ -74,6 +77,7 @@ def of_packet(packet: bytes, ingress: str, egress: str) -> tuple[Opening, int] |
         icmp_type=icmp_type,
         ingress=ingress,
         egress=egress,
+        time=now,
     )
     return opening, flags
 

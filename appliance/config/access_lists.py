@@ -44,6 +44,7 @@ from appliance.config.model import (
 )
 from appliance.config.rules import (
     ACTION,
+    NETWORK,
     PROTOCOL,
     printed_network,
     printed_rule,
@@ -255,10 +256,7 @@ def _enter_conduit(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_conduit(draft: Draft, arguments: Arguments) -> None:
     doomed = _conduit(draft, arguments)
-    kept = [entry for entry in draft.conduits if entry != doomed]
-    if len(kept) == len(draft.conduits):
-        raise arguments.refusal("", "there is no such conduit", "remove what is defined above")
-    draft.conduits = kept
+    draft.conduits = arguments.without(draft.conduits, lambda each: each == doomed, "conduit")
 
 
 _MOST_FLOWS = Argument("most", Integer(1, 4096, "NUMBER"))
@@ -268,11 +266,7 @@ _ALERT_INTERVAL = Argument("alert_interval", Integer(1, 3600, "SECONDS"))
 _STANDARD = Sequence(
     Keyword("standard", "standard"),
     ACTION,
-    OneOf(
-        Keyword("any", "any"),
-        Sequence(Keyword("host"), Argument("address", ADDRESS)),
-        Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
-    ),
+    NETWORK,
 )
 
 

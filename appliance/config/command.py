@@ -60,19 +60,17 @@ class Mode:
 
     Args:
         name: what the mode is about, "interface".
-        prompt: what the prompt says in it, "config-if".
         parent: the mode that it is opened in, None for the outermost one.
         free: whether any line that is indented below the opening one belongs to it.
     """
 
     name: str
-    prompt: str
     parent: Mode | None = None
     free: bool = False
 
 
-GLOBAL = Mode("global", "config")
-FREE = Mode("lines below", "config", GLOBAL, free=True)
+GLOBAL = Mode("global")
+FREE = Mode("lines below", GLOBAL, free=True)
 """Of commands without effect here, whose lines below are not looked at."""
 
 

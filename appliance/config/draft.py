@@ -388,6 +388,19 @@ class Draft:
         """Note what the user must know, though the file is usable."""
         self.findings.append(Finding(place, problem, remedy, severity=Severity.WARNING))
 
+    def network(self, place: Place, address: IPv4Address, prefix: int) -> IPv4Network:
+        """The network of an address under a netmask, with a warning if that hides some of it.
+
+        Args:
+            place: where the address stands.
+            address: the address.
+            prefix: the length of the netmask.
+        """
+        network = IPv4Network((address, prefix), strict=False)
+        if address != network.network_address:
+            self.warn_of_host_bits(place, address, network)
+        return network
+
     def warn_of_host_bits(self, place: Place, address: IPv4Address, network: IPv4Network) -> None:
         """Note that an address has bits that its netmask leaves out of the network."""
         self.warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.command import Command
@@ -121,10 +121,7 @@ def _network(draft: Draft, arguments: Arguments) -> IPv4Network:
         by_class = class_prefix(address)
         is_network = not int(address) << by_class & 0xFFFFFFFF
         prefix = 0 if not int(address) else by_class if is_network else 32
-    network = IPv4Network((address, prefix), strict=False)
-    if address != network.network_address:
-        draft.warn_of_host_bits(arguments.where("address"), address, network)
-    return network
+    return draft.network(arguments.where("address"), address, prefix)
 
 
 def _same(one: Nat, other: Nat) -> bool:
@@ -151,10 +148,7 @@ def _enter_nat(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_nat(draft: Draft, arguments: Arguments) -> None:
     doomed = _nat(draft, arguments).nat
-    kept = [each for each in draft.nats if not _same(each.nat, doomed)]
-    if len(kept) == len(draft.nats):
-        raise arguments.refusal("", "there is no such nat", "remove what is defined above")
-    draft.nats = kept
+    draft.nats = arguments.without(draft.nats, lambda each: _same(each.nat, doomed), "nat")
 
 
 def _global(draft: Draft, arguments: Arguments) -> Bound[Global]:
@@ -177,14 +171,10 @@ def _enter_global(draft: Draft, arguments: Arguments) -> None:
 def _undo_global(draft: Draft, arguments: Arguments) -> None:
     doomed = _global(draft, arguments).item
 
-    def is_doomed(each: Global) -> bool:
-        written = (each.interface, each.number, each.first, each.last)
-        return written == (doomed.interface, doomed.number, doomed.first, doomed.last)
+    def is_doomed(each: Bound[Global]) -> bool:
+        return replace(each.item, netmask=doomed.netmask) == doomed
 
-    kept = [each for each in draft.globals if not is_doomed(each.item)]
-    if len(kept) == len(draft.globals):
-        raise arguments.refusal("", "there is no such global", "remove what is defined above")
-    draft.globals = kept
+    draft.globals = arguments.without(draft.globals, is_doomed, "global")
 
 
 def _print_nats(configuration: Configuration) -> Iterator[str]:

@@ -78,6 +78,22 @@ class Arguments:
         """Where the argument of that key stands; the command's own place where it has none."""
         return self._values.get(key, (None, self.place))[1]
 
+    def without(self, items: list[T], is_doomed: Callable[[T], bool], what: str) -> list[T]:
+        """What is left of some things when a `no` form has removed those that it is about.
+
+        Args:
+            items: the things.
+            is_doomed: whether it is about one of them.
+            what: what they are, for the error.
+
+        Raises:
+            Refusal: it is about none of them.
+        """
+        left = [each for each in items if not is_doomed(each)]
+        if len(left) == len(items):
+            raise self.refusal("", f"there is no such {what}", "remove what is defined above")
+        return left
+
     def refusal(self, key: str, problem: str, remedy: str) -> Refusal:
         """The error that points at the argument of that key."""
         return Refusal(self.where(key).column, problem, remedy)

@@ -36,12 +36,12 @@ from appliance.config.rules import (
     GROUP,
     ICMP_TYPE,
     PROTOCOL,
+    network_of,
     no_group,
     ports_form,
     printed_icmp_type,
     printed_ports,
     printed_protocol,
-    read_network,
 )
 from appliance.protocol import ICMP, TCP, UDP
 
@@ -49,9 +49,7 @@ SINCE: Language = (6, 2)
 UNTYPED: Language = (8, 0)
 """From here on a service group may leave it to its members which protocols they are of."""
 
-_MODES = {
-    kind: Mode(f"object-group {kind.value}", f"config-{kind.value}", GLOBAL) for kind in GroupKind
-}
+_MODES = {kind: Mode(f"object-group {kind.value}", GLOBAL) for kind in GroupKind}
 
 
 def users(draft: Draft, name: str) -> Iterator[str]:
@@ -115,10 +113,7 @@ def _being_used(arguments: Arguments, key: str, name: str, user: str) -> Refusal
 
 
 def _read_network(draft: Draft, arguments: Arguments) -> list[Member]:
-    network, written = read_network(arguments)
-    if written is not None:
-        draft.warn_of_host_bits(arguments.where("address"), written, network)
-    return [network]
+    return [network_of(draft, arguments)]
 
 
 def _read_port(draft: Draft, arguments: Arguments) -> list[Member]:

@@ -24,7 +24,7 @@ from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Integer, Word
 from appliance.config.language import SEVEN
 from appliance.config.model import Configuration, Hardware, Interface
 
-INTERFACE_MODE = Mode("interface", "config-if", GLOBAL)
+INTERFACE_MODE = Mode("interface", GLOBAL)
 
 _HARDWARE = Word("HARDWARE", "a hardware interface", r"[A-Za-z][!-~]{0,47}", "such as Ethernet0")
 _SPEED = Word("SPEED", "a speed", r"auto|nonegotiate|[0-9]{2,5}", "auto, 10, 100 or 1000")

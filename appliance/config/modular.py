@@ -45,9 +45,9 @@ from appliance.config.model import (
 from appliance.config.policies import CLASS_DEFAULT, printed_match
 from appliance.protocol import TCP, UDP
 
-CLASS_MAP = Mode("class-map", "config-cmap", GLOBAL)
-POLICY_MAP = Mode("policy-map", "config-pmap", GLOBAL)
-POLICY_CLASS = Mode("class", "config-pmap-c", POLICY_MAP)
+CLASS_MAP = Mode("class-map", GLOBAL)
+POLICY_MAP = Mode("policy-map", GLOBAL)
+POLICY_CLASS = Mode("class", POLICY_MAP)
 
 DEFAULT_MAP = "_default_esmtp_map"
 """The inspection map that `inspect esmtp` without a map means."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 
 from appliance.config.command import Command
 from appliance.config.draft import Bound, Draft
@@ -48,9 +48,7 @@ def _outbound(draft: Draft, arguments: Arguments) -> Outbound:
     prefix = arguments.get("netmask", int)
     if prefix is None:
         prefix = 32 if int(address) else 0
-    network = IPv4Network((address, prefix), strict=False)
-    if address != network.network_address:
-        draft.warn_of_host_bits(arguments.where("address"), address, network)
+    network = draft.network(arguments.where("address"), address, prefix)
     ports = arguments.get("ports", tuple)
     return Outbound(
         arguments.need("number", int),
@@ -70,14 +68,12 @@ def _enter_outbound(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_outbound(draft: Draft, arguments: Arguments) -> None:
     number = arguments.need("number", int)
-    if arguments.get("action", Action) is None:
-        doomed = [line for line in draft.outbounds if line.number == number]
-    else:
-        doomed = [_outbound(draft, arguments)]
-    kept = [line for line in draft.outbounds if line not in doomed]
-    if len(kept) == len(draft.outbounds):
-        raise arguments.refusal("", "there is no such line", "remove what is defined above")
-    draft.outbounds = kept
+    written = None if arguments.get("action", Action) is None else _outbound(draft, arguments)
+
+    def is_doomed(line: Outbound) -> bool:
+        return line == written if written else line.number == number
+
+    draft.outbounds = arguments.without(draft.outbounds, is_doomed, "line")
 
 
 def _apply(draft: Draft, arguments: Arguments) -> Bound[Apply]:
@@ -95,10 +91,7 @@ def _enter_apply(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_apply(draft: Draft, arguments: Arguments) -> None:
     doomed = _apply(draft, arguments).item
-    kept = [each for each in draft.applied if each.item != doomed]
-    if len(kept) == len(draft.applied):
-        raise arguments.refusal("", "there is no such apply", "remove what is defined above")
-    draft.applied = kept
+    draft.applied = arguments.without(draft.applied, lambda each: each.item == doomed, "apply")
 
 
 def _print_outbounds(configuration: Configuration) -> Iterator[str]:

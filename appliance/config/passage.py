@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.command import Command, accepted
 from appliance.config.draft import Bound, Draft, Use
 from appliance.config.grammar import Argument, Arguments, Keyword, OneOf, Options, Sequence, Text
-from appliance.config.kinds import ADDRESS, INTERFACE, NETMASK, Choice
+from appliance.config.kinds import INTERFACE
 from appliance.config.language import SEVEN
 from appliance.config.model import ANY, Configuration, IcmpRule
-from appliance.config.rules import ACTION
-from appliance.config.services import ICMP_TYPES
-
-_ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
-_ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
+from appliance.config.rules import (
+    ACTION,
+    ICMP_TYPE,
+    NETWORK,
+    network_of,
+    printed_icmp_type,
+    printed_network,
+)
 
 
 def _let_pass(passes: bool) -> Callable[[Draft, Arguments], None]:
@@ -37,12 +39,7 @@ def _print_equals(configuration: Configuration) -> Iterator[str]:
 
 
 def _icmp(draft: Draft, arguments: Arguments) -> Bound[IcmpRule]:
-    address, prefix = arguments.get("address", IPv4Address), arguments.get("netmask", int)
-    source = ANY
-    if address is not None:
-        source = IPv4Network((address, 32 if prefix is None else prefix), strict=False)
-        if address != source.network_address:
-            draft.warn_of_host_bits(arguments.where("address"), address, source)
+    source = ANY if arguments.get("any", bool) else network_of(draft, arguments)
     name = arguments.need("interface", str)
     permit, icmp_type = arguments.need("permit", bool), arguments.get("icmp_type", int)
     return Bound(
@@ -59,24 +56,14 @@ def _enter_icmp(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_icmp(draft: Draft, arguments: Arguments) -> None:
     doomed = _icmp(draft, arguments).item
-    kept = [each for each in draft.icmp_rules if each.item != doomed]
-    if len(kept) == len(draft.icmp_rules):
-        raise arguments.refusal("", "there is no such line", "remove what is defined above")
-    draft.icmp_rules = kept
+    draft.icmp_rules = arguments.without(draft.icmp_rules, lambda each: each.item == doomed, "line")
 
 
 def _print_icmp(configuration: Configuration) -> Iterator[str]:
     for each in configuration.icmp_rules:
-        if each.source == ANY:
-            source = "any"
-        elif each.source.prefixlen == 32:
-            source = f"host {each.source.network_address}"
-        else:
-            source = each.source.with_netmask.replace("/", " ")
-        kind = (
-            "" if each.icmp_type is None else f" {_ICMP_NAMES.get(each.icmp_type, each.icmp_type)}"
-        )
-        yield f"icmp {'permit' if each.permit else 'deny'} {source}{kind} {each.interface}"
+        action, source = "permit" if each.permit else "deny", printed_network(each.source)
+        kind = "" if each.icmp_type is None else f" {printed_icmp_type(each.icmp_type)}"
+        yield f"icmp {action} {source}{kind} {each.interface}"
 
 
 def _enter_verified(draft: Draft, arguments: Arguments) -> None:
@@ -136,12 +123,8 @@ COMMANDS = (
         _enter_icmp,
         Sequence(
             ACTION,
-            OneOf(
-                Keyword("any", "any"),
-                Sequence(Keyword("host"), Argument("address", ADDRESS)),
-                Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
-            ),
-            Options(Argument("icmp_type", _ICMP_TYPE)),
+            NETWORK,
+            Options(Argument("icmp_type", ICMP_TYPE)),
             Argument("interface", INTERFACE),
         ),
         _undo_icmp,

@@ -48,10 +48,9 @@ def _undo_route(draft: Draft, arguments: Arguments) -> None:
         gateway = wanted.gateway if any_gateway else route.gateway
         return replace(route, gateway=gateway, metric=1)
 
-    kept = [(r, use) for r, use in draft.routes if key(r) != key(wanted)]
-    if len(kept) == len(draft.routes):
-        raise arguments.refusal("", "there is no such route", "remove what is defined above")
-    draft.routes = kept
+    draft.routes = arguments.without(
+        draft.routes, lambda each: key(each[0]) == key(wanted), "route"
+    )
 
 
 def _print_routes(configuration: Configuration) -> Iterator[str]:

@@ -55,6 +55,12 @@ GROUP = Word("GROUP", "the name of an object group", r"[!-~]{1,64}", "up to 64 c
 TIMES = Word("NAME", "the name of a time range", r"[!-~]{1,64}", "up to 64 characters")
 
 ACTION = OneOf(Keyword("permit", "permit", True), Keyword("deny", "permit", False))
+NETWORK = OneOf(
+    Keyword("any", "any"),
+    Sequence(Keyword("host"), Argument("address", ADDRESS)),
+    Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
+)
+"""Addresses where no interface and no group may stand for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,14 @@ def read_network(arguments: Arguments) -> tuple[IPv4Network, IPv4Address | None]
     prefix = arguments.get("netmask", int)
     network = IPv4Network((address, 32 if prefix is None else prefix), strict=False)
     return network, address if address != network.network_address else None
+
+
+def network_of(draft: Draft, arguments: Arguments) -> IPv4Network:
+    """The same, with a warning for host bits."""
+    network, written = read_network(arguments)
+    if written is not None:
+        draft.warn_of_host_bits(arguments.where("address"), written, network)
+    return network
 
 
 def _make_ports(arguments: Arguments) -> Ports:

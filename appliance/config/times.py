@@ -16,7 +16,7 @@ from appliance.config.line import quoted
 from appliance.config.model import Configuration, Period, TimeRange
 from appliance.config.rules import TIMES
 
-TIME_RANGE = Mode("time-range", "config-time-range", GLOBAL)
+TIME_RANGE = Mode("time-range", GLOBAL)
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SETS = {"daily": tuple(range(7)), "weekdays": tuple(range(5)), "weekend": (5, 6)}

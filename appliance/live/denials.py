@@ -63,7 +63,7 @@ class Denials:
             egress: name of the interface it would have left by.
             now: the time in seconds.
         """
-        read = _read(packet.data, ingress, egress)
+        read = _read(packet.data, ingress, egress, now)
         if read is None or not is_intact(packet.data):
             return
         opening, flags = read
@@ -80,7 +80,7 @@ class Denials:
             admission = unknown(self._as_addressed(opening, packet.mark))
         else:
             opening = self._as_addressed(opening, packet.mark)
-            admission = self._policy.admit(replace(opening, time=now))
+            admission = self._policy.admit(opening)
         self._log.take(opening, admission, now)
         if admission.denial and not packet.mark & connmark.PERMITTED:
             self._report(denied(opening, admission, admission.denial, flags, now))
@@ -106,14 +106,14 @@ class Denials:
         return replace(opening, destination=destination, destination_port=port)
 
 
-def _read(data: bytes, ingress: str, egress: str) -> tuple[Opening, int] | None:
+def _read(data: bytes, ingress: str, egress: str, now: float) -> tuple[Opening, int] | None:
     if len(data) < 20 or data[9] != TCP:
-        return of_packet(data, ingress, egress)
+        return of_packet(data, ingress, egress, now)
     try:
         segment = Segment(data)
     except ValueError:
         return None
-    return of_segment(segment, ingress, egress), segment.flags
+    return of_segment(segment, ingress, egress, now), segment.flags
 
 
 def is_intact(packet: bytes) -> bool:

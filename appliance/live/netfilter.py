@@ -392,10 +392,9 @@ class _Compiler:
         return Chain(
             f"PIXGUARD-NAT-{nat.number}",
             tuple(
-                rule
+                f"{match} {_NO_SOURCE} -j {mark if listed.permit else 'RETURN'}".strip()
                 for listed in nat.rules or ()
                 for match in _matches(listed)
-                for rule in _returning(f"{match} {_NO_SOURCE}", listed.permit, mark)
             ),
         )
 
@@ -673,13 +672,6 @@ def _from_pool(nat: Dynamic, egress: str) -> str:
     if pool.first == pool.last:
         return f"SNAT --to-source {pool.first}"
     return f"SNAT --to-source {pool.first}-{pool.last} --persistent"
-
-
-def _returning(match: str, permit: bool, mark: str) -> list[str]:
-    """Rules that mark what a list permits, and look no further at what it permits or denies."""
-    if permit:
-        return [f"{match} -j {mark}".strip()]
-    return [f"{match} -j RETURN".strip()]
 
 
 def _reversed_list(nat: Dynamic, target: str) -> Chain:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from appliance.admission import Opening
 from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLine, elementary
+from appliance.config.rules import printed_network
 from appliance.errors import Finding, FindingsError, Place, Severity
 from appliance.events import Denial
 from appliance.policy.policy import Phase, Policy
@@ -198,7 +199,7 @@ class _Reach:
         permits = self._permits[outer if bound else ""]
         if any(_permits(rule, translation) for rule in permits.overlapping(translation.mapped)):
             return
-        where = _shown(translation.mapped)
+        where = printed_network(translation.mapped)
         if bound:
             line = f"access-list {bound.name} permit tcp any {where} eq PORT"
         else:
@@ -287,9 +288,3 @@ def _untranslated(rule: Rule, interface: str) -> Finding:
 
 def _plain(network: IPv4Network) -> str:
     return str(network.network_address) if network.prefixlen == 32 else str(network)
-
-
-def _shown(network: IPv4Network) -> str:
-    if network.prefixlen == 32:
-        return f"host {network.network_address}"
-    return network.with_netmask.replace("/", " ")

@@ -98,27 +98,6 @@ def _ranges(ports: Ports | None, protocol: int | None) -> _Ranges | None:
     return None if ranges == _ALL_PORTS and protocol in (TCP, UDP) else ranges
 
 
-def covers(earlier: Rule, later: Rule) -> bool:
-    """Whether a rule matches every packet that another one matches.
-
-    Args:
-        earlier: the one that is asked first.
-        later: the other one.
-    """
-    wide, narrow = _match(earlier), _match(later)
-    if narrow is None:
-        return True
-    return (
-        wide is not None
-        and wide.protocol in (None, narrow.protocol)
-        and _network(narrow.source[0], wide.source[1]) == wide.source
-        and _network(narrow.destination[0], wide.destination[1]) == wide.destination
-        and wide.source[1] <= narrow.source[1]
-        and wide.destination[1] <= narrow.destination[1]
-        and wide.takes_ends_of(narrow)
-    )
-
-
 def _network(address: int, length: int) -> tuple[int, int]:
     return address >> (32 - length) << (32 - length), length
 

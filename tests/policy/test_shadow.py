@@ -13,7 +13,7 @@ from appliance.admission import Opening
 from appliance.config.model import ANY, Operator, Ports, Rule
 from appliance.errors import Place
 from appliance.policy.access_list import matches
-from appliance.policy.shadow import covers, shadows
+from appliance.policy.shadow import shadows
 
 # Two addresses, both in a network of two, which is in one of four; and two beyond.
 ADDRESSES = tuple(map(IPv4Address, ("10.0.0.0", "10.0.0.1", "10.0.0.2", "9.9.9.9")))
@@ -67,6 +67,12 @@ def rules(draw: st.DrawFn) -> Rule:
 
 def taken(rule: Rule) -> set[int]:
     return {number for number, packet in enumerate(WORLD) if matches(rule, packet)}
+
+
+def covers(earlier: Rule, later: Rule) -> bool:
+    """Whether the later one can match nothing: either it never can, or it is in the shadow."""
+    behind = replace(later, place=Place("test.conf", 2))
+    return not taken(later) or any(shadows((earlier, behind)))
 
 
 MAIL = Rule(True, 6, ANY, None, ANY, Ports(Operator.EQ, 2, 2), None, Place("test.conf", 1))
