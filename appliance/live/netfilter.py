@@ -1,15 +1,13 @@
 """A configuration as netfilter rules, in chains of our own.
 
-`compile_rules` is a pure function; `install` and `withdraw` hand its result to the kernel. What
+`compile_rules` is a pure function; `appliance.live.iptables` hands its result to the kernel. What
 the chains are for, and in which order tables change: docs/netfilter.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from ipaddress import IPv4Network
 from pathlib import Path
 
 import click
@@ -21,16 +19,23 @@ from appliance.config.model import (
     Action,
     Configuration,
     Interface,
-    Ports,
     Rule,
-    TimeRange,
     elementary,
 )
 from appliance.errors import PixguardError
 from appliance.live import connmark
-from appliance.live.command import run
-from appliance.live.hits import kept_counts, saved_counts
-from appliance.live.table import Chain, Counts, Table
+from appliance.live.matching import (
+    ANY_TYPE,
+    NO_SOURCE,
+    comment,
+    match_address,
+    match_answers,
+    match_inbound,
+    match_outbound,
+    matches,
+    matches_leaving,
+)
+from appliance.live.table import Chain, Table
 from appliance.policy.outbound import exceptions, ranked
 from appliance.policy.pool import ECHO
 from appliance.policy.routing import Routing
@@ -41,7 +46,8 @@ from appliance.smtp.release import ANSWERS
 _DROP = "-j DROP"
 _DENIED = "PIXGUARD-DENIED"
 _DENY = f"-j {_DENIED}"
-_CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
+CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
+"""No connection may begin."""
 # TCP segments of no connection are INVALID, and so are those whose checksum is wrong.
 _INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {_DENY}", f"-p {ICMP} {_DENY}", _DROP))
 _PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
@@ -50,16 +56,11 @@ _UNMARK = f"-j MARK --set-xmark 0x0/{connmark.ALL:#x}"
 _LOGGED = f"{connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
 _MARKED = f"-m mark --mark {_LOGGED}"
 _UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
-_ANY_TYPE = 255
-"""Of ICMP, to iptables; conntrack lets no packet of that type begin a flow."""
 _REFUSALS_TOLD = 50
 """A second: of connections beyond the limits of a static, as many are told of."""
 DENIALS_TOLD = 500
 """A second, of each interface: of as many denied packets the first worker is told."""
 _FORGET = f"-j MARK --set-xmark 0x0/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
-_NO_SOURCE = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
-"""While a first packet is judged, the packet mark has the number of its source's translation, and
-`_LOGGED` if a line with `log` permits it."""
 _NUMBER_OF_SOURCE = (
     f"{_UNTRANSLATED} -j CONNMARK --save-mark "
     f"--nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
@@ -94,7 +95,7 @@ class Rules:
     def closed(self) -> Table:
         """The filter table, but new connections are dropped."""
         chains = tuple(
-            _CLOSED if chain.name == _CLOSED.name else chain for chain in self.filter.chains
+            CLOSED if chain.name == CLOSED.name else chain for chain in self.filter.chains
         )
         return replace(self.filter, chains=chains)
 
@@ -234,7 +235,7 @@ class _Compiler:
                 f"-m conntrack ! --ctstate NEW,ESTABLISHED {_DENY}",
                 f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
                 f"{_PERMITTED} -j ACCEPT",
-                f"-m conntrack --ctstate NEW -j {_CLOSED.name}",
+                f"-m conntrack --ctstate NEW -j {CLOSED.name}",
                 _DENY,
             ),
         )
@@ -243,7 +244,7 @@ class _Compiler:
         # Here the destination is a real address, and these are nobody's.
         rules = [f"{match} {_DENY}" for match in self._stand_ins("-d", "--dst-range")]
         rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
-        return Chain(_CLOSED.name, (*rules, _DENY))
+        return Chain(CLOSED.name, (*rules, _DENY))
 
     def _stand_ins(self, one: str, several: str) -> list[str]:
         """Matches the addresses that the firewall answers to for others.
@@ -282,8 +283,10 @@ class _Compiler:
         # The first translation that fits is taken, so later ones look whether there is one.
         for each in self._statics:
             if each.static.mapped_interface == name:
-                matched = f"-o {self._linux[each.static.real_interface]} {_inbound(each)}"
-                rules.append(f"{matched} {_UNTRANSLATED} {_line(each.place.line)} -j {_mark(each)}")
+                matched = f"-o {self._linux[each.static.real_interface]} {match_inbound(each)}"
+                rules.append(
+                    f"{matched} {_UNTRANSLATED} {comment(each.place.line)} -j {_mark(each)}"
+                )
         rules.append(f"-m conntrack --ctstate DNAT {_UNTRANSLATED} {_DENY}")
         rules += [
             f"-o {self._linux[egress]} -j {_passage_chain(self._index(name), self._index(egress))}"
@@ -297,7 +300,7 @@ class _Compiler:
         rules += [
             f"-p {TCP} -m mark --mark {nat.number:#x}/{connmark.TRANSLATION:#x} -m connlimit "
             f"--connlimit-above {nat.nat.max_connections} --connlimit-mask 0 --connlimit-saddr "
-            f"{_line(nat.place.line)} -j PIXGUARD-REFUSED"
+            f"{comment(nat.place.line)} -j PIXGUARD-REFUSED"
             for nat in self._nats()
             if nat.nat.interface == name and nat.nat.max_connections
         ]
@@ -360,7 +363,7 @@ class _Compiler:
         for source in self._sources(ingress, egress):
             rules += self._source(source, egress)
         if one > other and nat_control:
-            rules.append(f"{_NO_SOURCE} {_DENY}")
+            rules.append(f"{NO_SOURCE} {_DENY}")
         if egress in self._bound_out:
             rules.append(f"-j PIXGUARD-OUT-{self._linux[egress]}")
         if ingress == egress:
@@ -370,14 +373,14 @@ class _Compiler:
     def _source(self, source: AnyTranslation, egress: str) -> list[str]:
         """Marks packets with the translation of their source."""
         number = f"{source.number:#x}/{connmark.TRANSLATION:#x}"
-        line = _line(source.place.line)
+        line = comment(source.place.line)
         if isinstance(source, Translation):
-            return [f"{_outbound(source)} {_NO_SOURCE} {line} -j MARK --set-xmark {number}"]
+            return [f"{match_outbound(source)} {NO_SOURCE} {line} -j MARK --set-xmark {number}"]
         if source.rules is not None:
-            rules = [f"{_NO_SOURCE} {line} -j PIXGUARD-NAT-{source.number}"]
+            rules = [f"{NO_SOURCE} {line} -j PIXGUARD-NAT-{source.number}"]
         else:
-            matched = _address("-s", source.nat.network or ANY)
-            rules = [f"{matched} {_NO_SOURCE} {line} -j MARK --set-xmark {number}".strip()]
+            matched = match_address("-s", source.nat.network or ANY)
+            rules = [f"{matched} {NO_SOURCE} {line} -j MARK --set-xmark {number}".strip()]
         if not source.keeps:
             pools = source.pools_on(egress)
             if not pools:
@@ -392,9 +395,9 @@ class _Compiler:
         return Chain(
             f"PIXGUARD-NAT-{nat.number}",
             tuple(
-                f"{match} {_NO_SOURCE} -j {mark if listed.permit else 'RETURN'}".strip()
+                f"{match} {NO_SOURCE} -j {mark if listed.permit else 'RETURN'}".strip()
                 for listed in nat.rules or ()
-                for match in _matches(listed)
+                for match in matches(listed)
             ),
         )
 
@@ -404,14 +407,14 @@ class _Compiler:
         rules, more = [], []
         for source in self._sources(egress, ingress):
             if isinstance(source, Translation):
-                rules.append(f"{_answered_by(source)} {_DENY}")
+                rules.append(f"{match_answers(source)} {_DENY}")
             elif source.exempts:
                 continue  # what it exempts has been marked
             elif source.rules is not None:
                 rules.append(f"-j PIXGUARD-BACK-{source.number}")
                 more.append(_reversed_list(source, _DENIED))
             else:
-                matched = _address("-d", source.nat.network or ANY)
+                matched = match_address("-d", source.nat.network or ANY)
                 rules.append(f"{matched} -j {'RETURN' if source.keeps else _DENIED}".strip())
         return [Chain(name, tuple(rules)), *more]
 
@@ -423,17 +426,17 @@ class _Compiler:
                 sources[source.number] = source
         rules = []
         for rule in self._bound_out[interface.name]:
-            target = f"{_line(rule.place.line)} -j {'RETURN' if rule.permit else _DENIED}"
-            for match in _matches_leaving(rule, sources.values(), interface.name):
+            target = f"{comment(rule.place.line)} -j {'RETURN' if rule.permit else _DENIED}"
+            for match in matches_leaving(rule, sources.values(), interface.name):
                 rules.append(f"{match} {target}".strip())
         return Chain(f"PIXGUARD-OUT-{linux}", (*rules, _DENY))
 
     def _path(self, interface: Interface, linux: str) -> Chain:
         """Drops what comes from where no route of the interface leads."""
-        rules = [
-            f"{_address('-s', network)} -j {'RETURN' if leads == interface else _DENIED}".strip()
-            for network, leads in self._routing.entries()
-        ]
+        rules = []
+        for network, leads in self._routing.entries():
+            target = "RETURN" if leads == interface else _DENIED
+            rules.append(f"{match_address('-s', network)} -j {target}".strip())
         return Chain(f"PIXGUARD-PATH{self._index(interface.name)}", (*rules, _DENY))
 
     def _outbounds(self) -> Iterator[Chain]:
@@ -452,15 +455,16 @@ class _Compiler:
                 if excepted:
                     target = f"-g {name}{'R' if rule.permit else 'D'}"
                 rules += [
-                    f"{match} {_line(rule.place.line)} {target}".strip() for match in _matches(rule)
+                    f"{match} {comment(rule.place.line)} {target}".strip()
+                    for match in matches(rule)
                 ]
             yield Chain(name, tuple(rules))
             if excepted:
                 for letter, usual, other in (("R", "RETURN", _DENIED), ("D", _DENIED, "RETURN")):
                     turned = [
-                        f"{match} {_line(rule.place.line)} -j {other}".strip()
+                        f"{match} {comment(rule.place.line)} -j {other}".strip()
                         for rule in exceptions(lines, by_destination)
-                        for match in _matches(rule)
+                        for match in matches(rule)
                     ]
                     yield Chain(f"{name}{letter}", (*turned, f"-j {usual}"))
 
@@ -483,9 +487,9 @@ class _Compiler:
             for rule in self._configuration.icmp_rules:
                 if rule.interface == name:
                     kind = "" if rule.icmp_type is None else f"-m icmp --icmp-type {rule.icmp_type}"
-                    if rule.icmp_type == _ANY_TYPE:
+                    if rule.icmp_type == ANY_TYPE:
                         continue
-                    parts = (way, _address("-s", rule.source), kind, _line(rule.place.line))
+                    parts = (way, match_address("-s", rule.source), kind, comment(rule.place.line))
                     target = "RETURN" if rule.permit else "DROP"
                     rules.append(f"{' '.join(part for part in parts if part)} -j {target}")
             rules.append(f"{way} -j DROP")
@@ -555,7 +559,7 @@ class _Compiler:
         """Copies a packet; its mark tells what has translated its destination."""
         untold = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
         marks = (
-            f"-i {self._linux[each.static.mapped_interface]} {_inbound(each)} {untold} "
+            f"-i {self._linux[each.static.mapped_interface]} {match_inbound(each)} {untold} "
             f"-j MARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
             for each in self._statics
         )
@@ -568,7 +572,7 @@ class _Compiler:
             static = each.static
             port = f" -p {static.protocol}" if static.protocol else ""
             mapped_port = f"{port} --dport {static.mapped_port}" if port else ""
-            peers = _address("-s", each.peers)
+            peers = match_address("-s", each.peers)
             inbound.append(
                 f"-i {self._linux[static.mapped_interface]} {peers}{' ' if peers else ''}"
                 f"-d {each.mapped}{mapped_port} -j {_targets(each)[0]}"
@@ -577,7 +581,7 @@ class _Compiler:
             if static.mapped_interface == static.real_interface:
                 alone = "-m conntrack ! --ctstate DNAT "  # the mark may tell of the destination
             outbound.append(
-                f"-o {self._linux[static.mapped_interface]} {_outbound(each)} {alone}"
+                f"-o {self._linux[static.mapped_interface]} {match_outbound(each)} {alone}"
                 f"{_permitted_by(each)} -j {_targets(each)[1]}"
             )
         for nat in self._nats():
@@ -619,13 +623,13 @@ class _Compiler:
         rules = []
         for source in sources:
             if isinstance(source, Translation):
-                rules.append(f"{_outbound(source)} -j {_targets(source)[1]}")
+                rules.append(f"{match_outbound(source)} -j {_targets(source)[1]}")
                 continue
             if not source.keeps and not source.pools_on(egress):
                 continue  # what it takes has been dropped
             target = "ACCEPT" if source.keeps else _from_pool(source, egress)
             if source.rules is None:
-                matched = _address("-s", source.nat.network or ANY)
+                matched = match_address("-s", source.nat.network or ANY)
                 rules.append(f"{matched} -j {target}".strip())
                 continue
             listed = f"PIXGUARD-NAT-{source.number}-{self._index(egress)}"
@@ -635,17 +639,13 @@ class _Compiler:
                 tuple(
                     f"{match} -j {target if rule.permit else 'RETURN'}".strip()
                     for rule in source.rules
-                    for match in _matches(rule)
+                    for match in matches(rule)
                 ),
             )
         yield Chain(name, tuple(rules))
 
     def _filter6(self) -> Table:
         return Table("filter", (("FORWARD", "PIXGUARD"),), self._entrance(_DROP))
-
-
-def _line(number: int) -> str:
-    return f'-m comment --comment "line {number}"'
 
 
 def _passage_chain(ingress: int, egress: int) -> str:
@@ -687,43 +687,9 @@ def _reversed_list(nat: Dynamic, target: str) -> Chain:
         )
         rules += [
             f"{match} {_UNTRANSLATED} -j {target if rule.permit else 'RETURN'}".strip()
-            for match in _matches(turned)
+            for match in matches(turned)
         ]
     return Chain(f"PIXGUARD-BACK-{nat.number}", tuple(rules))
-
-
-def _inbound(translation: Translation) -> str:
-    """Matches, after translation of the destination, what this translated."""
-    static = translation.static
-    matched = f"-d {translation.real} -m conntrack --ctorigdst {translation.mapped}"
-    if peers := _address("-s", translation.peers):
-        matched = f"{peers} {matched}"
-    if static.protocol is None:
-        return matched
-    return (
-        f"-p {static.protocol} {matched} --ctorigdstport {static.mapped_port} "
-        f"-m {_module(static.protocol)} --dport {translation.real_port}"
-    )
-
-
-def _outbound(translation: Translation) -> str:
-    """Matches, before translation of the source, what this translates."""
-    static = translation.static
-    peers = _address(" -m conntrack --ctorigdst", translation.peers)
-    if static.protocol is None:
-        return f"-s {translation.real}{peers}"
-    module = _module(static.protocol)
-    ports = f"-m {module} --sport {translation.real_port}"
-    return f"-p {static.protocol} -s {translation.real} {ports}{peers}"
-
-
-def _answered_by(translation: Translation) -> str:
-    """Matches packets to what a static would translate in the packets that answer them."""
-    protocol = translation.static.protocol
-    matched = f"{_address('-s', translation.peers)} -d {translation.real}".strip()
-    if protocol is None:
-        return matched
-    return f"-p {protocol} {matched} -m {_module(protocol)} --dport {translation.real_port}"
 
 
 def _limits(translation: Translation) -> list[str]:
@@ -732,14 +698,10 @@ def _limits(translation: Translation) -> list[str]:
     mark = f"-m connmark --mark {translation.number:#x}/{connmark.TRANSLATION:#x}"
     return [
         f"-p {protocol} {mark} -m connlimit --connlimit-above {most} --connlimit-mask 32 "
-        f"--connlimit-daddr {_line(translation.place.line)} -j PIXGUARD-REFUSED"
+        f"--connlimit-daddr {comment(translation.place.line)} -j PIXGUARD-REFUSED"
         for protocol, most in ((TCP, static.max_connections), (UDP, static.udp_connections))
         if most
     ]
-
-
-def _module(protocol: int | None) -> str:
-    return "tcp" if protocol == TCP else "udp"
 
 
 def _targets(translation: Translation) -> tuple[str, str]:
@@ -760,208 +722,16 @@ def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
     for rule in rules:
         silent = rule.log and rule.log.disabled
         verdict = "-j RETURN" if rule.permit else _DROP if silent else _DENY
-        for match in _matches(rule):
+        for match in matches(rule):
             if _is_marked(rule):
                 made.append(f"{match} -j MARK --set-xmark {_LOGGED}")
-            made.append(f"{match} {_line(rule.place.line)} {verdict}")
+            made.append(f"{match} {comment(rule.place.line)} {verdict}")
     return Chain(name, (*made, _DENY))
 
 
 def _is_marked(rule: Rule) -> bool:
     """Whether packets that a rule permits are to be told of."""
     return rule.permit and rule.log is not None and not rule.log.disabled
-
-
-def _matches_leaving(rule: Rule, sources: Iterable[AnyTranslation], egress: str) -> Iterator[str]:
-    """The matches of a rule that sees sources translated, where they are not yet.
-
-    Args:
-        rule: the rule.
-        sources: what may translate them.
-        egress: the interface by which they leave.
-    """
-    translated = partial(_matches, addressed=False)
-    if rule.source == ANY and rule.source_ports is None:
-        yield from translated(rule)
-        return
-    for match in translated(rule):
-        yield f"{_NO_SOURCE} {match}".strip()
-    for source in sources:
-        mark = f"-m mark --mark {source.number:#x}/{connmark.TRANSLATION:#x}"
-        seen: Rule | None = rule
-        if isinstance(source, Translation):
-            seen = _before_translation(rule, source)
-        elif not source.keeps:
-            pools = source.pools_on(egress)
-            fits = pools and (
-                pools[0].is_within(rule.source) if rule.permit else pools[0].meets(rule.source)
-            )
-            seen = replace(rule, source=ANY) if fits else None
-        for match in translated(seen) if seen else ():
-            yield f"{mark} {match}".strip()
-
-
-def _before_translation(rule: Rule, static: Translation) -> Rule | None:
-    """A rule about what a static translates, as it is before that; None if it is not about it."""
-    mapped, real = static.mapped, static.real
-    if not mapped.overlaps(rule.source):
-        return None
-    if rule.source.prefixlen > mapped.prefixlen:
-        place = int(rule.source.network_address) - int(mapped.network_address)
-        real = IPv4Network((real[place], rule.source.prefixlen))
-    if static.static.protocol is None:
-        return replace(rule, source=real)
-    if rule.protocol not in (None, static.static.protocol):
-        return None
-    if rule.source_ports and static.static.mapped_port not in rule.source_ports:
-        return None
-    return replace(rule, source=real, source_ports=None, protocol=static.static.protocol)
-
-
-def _matches(rule: Rule, addressed: bool = True) -> list[str]:
-    """The matches that together are a rule; none if no packet can match it.
-
-    Args:
-        rule: the rule.
-        addressed: whether the destination is matched as the packet was addressed, before its
-            translation.
-    """
-    ports = rule.source_ports or rule.destination_ports
-    if rule.protocol is None and ports:
-        return [
-            match
-            for protocol in (TCP, UDP)
-            for match in _matches(replace(rule, protocol=protocol), addressed)
-        ]
-    if ports and rule.protocol not in (TCP, UDP):
-        return []
-    if rule.icmp_type is not None:
-        if rule.protocol not in (None, ICMP) or rule.icmp_type == _ANY_TYPE:
-            return []
-        protocol = f"-p {ICMP} -m icmp --icmp-type {rule.icmp_type}"
-    elif rule.protocol is None:
-        protocol = ""
-    elif rule.protocol == 0:
-        protocol = "-m conntrack --ctproto 0"  # -p 0 would be any protocol
-    else:
-        protocol = f"-p {rule.protocol}"
-    to, to_port = "-m conntrack --ctorigdst", "-m conntrack --ctorigdstport"
-    if not addressed:
-        to, to_port = "-d", f"-m {_module(rule.protocol)} --dport"
-    destination = _address(to, rule.destination)
-    fixed = [protocol, _address("-s", rule.source), destination]
-    return [
-        " ".join(part for part in (*fixed, source_port, destination_port, time) if part)
-        for time in _times(rule.times)
-        for source_port in _ports(f"-m {_module(rule.protocol)} --sport", rule.source_ports)
-        for destination_port in _ports(to_port, rule.destination_ports)
-    ]
-
-
-def _times(times: TimeRange | None) -> list[str]:
-    """The matches that together are a time range."""
-    if times is None:
-        return [""]
-    absolute = "-m time"
-    if times.start:
-        absolute += f" --datestart {times.start:%Y-%m-%dT%H:%M:00}"
-    if times.end:
-        absolute += f" --datestop {times.end:%Y-%m-%dT%H:%M:59}"
-    if not times.periods:
-        return [absolute]
-    return [
-        f"{absolute} --timestart {first // 60:02}:{first % 60:02}:00 "
-        f"--timestop {last // 60:02}:{last % 60:02}:59 "
-        f"--weekdays {','.join(str(day + 1) for day in days)}"
-        for period in times.periods
-        for days, first, last in period.spans()
-    ]
-
-
-def _ports(option: str, ports: Ports | None) -> list[str]:
-    if ports is None:
-        return [""]
-    return [f"{option} {low}:{high}" for low, high in ports.ranges()]
-
-
-def _address(option: str, network: IPv4Network) -> str:
-    return "" if network == ANY else f"{option} {network}"
-
-
-def install(rules: Rules, replaced: Rules | None = None) -> None:
-    """Put rules in force, in place of whatever rules of ours there are.
-
-    Args:
-        rules: what `compile_rules` made.
-        replaced: what this process put in force before, if it did; rules that stay the same go on
-            counting.
-
-    Raises:
-        PixguardError: the kernel or the iptables command refused.
-    """
-    saved = saved_counts() if replaced else ""
-
-    def put(table: Table) -> None:
-        _load("iptables", table, kept_counts(saved, replaced.filter, table) if replaced else None)
-
-    same = replaced is not None and replaced.nat == rules.nat
-    # Somebody else may have emptied a built-in chain since.
-    if not (same and rules.nat.is_entered(_present("iptables", "nat"))):
-        # While translations change, no connection may begin: it would keep the wrong addresses.
-        put(rules.closed())
-        _load("iptables", rules.nat)
-    if _has_ipv6():
-        _load("ip6tables", rules.filter6)
-    put(rules.filter)
-
-
-def withdraw() -> bool:
-    """Remove every rule of ours; where there is none, netfilter is not touched.
-
-    Returns:
-        whether there was any.
-
-    Raises:
-        PixguardError: the kernel or the iptables command refused.
-    """
-    ours, ours6 = _has_ours("iptables"), _has_ipv6() and _has_ours("ip6tables")
-    if ours:
-        if f":{_CLOSED.name} " in _present("iptables", "filter"):
-            _restore("iptables", Table("filter", chains=(_CLOSED,)).text())
-        _load("iptables", Table("nat"))
-    if ours6:
-        _load("ip6tables", Table("filter"))
-    if ours:
-        _load("iptables", Table("filter"))
-    return ours or ours6
-
-
-def _has_ours(command: str) -> bool:
-    # Without a table's name: the older variant makes the kernel load a table that is named.
-    return "\n:PIXGUARD" in run([f"{command}-save"], "iptables")
-
-
-def _has_ipv6() -> bool:
-    return Path("/proc/sys/net/ipv6").is_dir()
-
-
-def _load(command: str, table: Table, counts: Counts | None = None) -> None:
-    _restore(command, table.text(_present(command, table.name), counts))
-
-
-def _present(command: str, table: str) -> str:
-    return run([f"{command}-save", "-t", table], "iptables")
-
-
-def _restore(command: str, text: str) -> None:
-    # The older variant has one lock for all its users; wait for it.
-    try:
-        run([f"{command}-restore", "--noflush", "--counters", "--wait", "10"], "iptables", text)
-    except PixguardError as error:
-        if " -m time " not in text:
-            raise
-        told = "a `time-range` is in use, which needs the kernel's module xt_time"
-        raise PixguardError(f"{error}; {told}") from None
 
 
 def print_rules(config_path: Path, box_path: Path) -> int:
