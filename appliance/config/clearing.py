@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from appliance.config.access_lists import clear_list
 from appliance.config.command import Command, Handler, ignored
-from appliance.config.draft import DEFAULT_SMTP_PORTS, Draft
+from appliance.config.draft import DEFAULT_SMTP_PORTS, Draft, default_fixups
 from appliance.config.grammar import (
     NOTHING,
     Argument,
@@ -33,6 +33,7 @@ def _clear_access_list(draft: Draft, arguments: Arguments) -> None:
 
 def _clear_fixup(draft: Draft, arguments: Arguments) -> None:
     draft.smtp_ports = DEFAULT_SMTP_PORTS
+    draft.fixups = default_fixups(draft.language)
 
 
 def _clear_class_maps(draft: Draft, arguments: Arguments) -> None:

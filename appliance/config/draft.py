@@ -7,6 +7,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from appliance.config.helpers import Helped, defaults
 from appliance.config.kept import KeptLines
 from appliance.config.language import DEFAULT, Language
 from appliance.config.model import (
@@ -14,6 +15,7 @@ from appliance.config.model import (
     AccessGroup,
     Apply,
     ClassMap,
+    Fixup,
     FlowLog,
     Global,
     GroupKind,
@@ -41,6 +43,13 @@ from appliance.errors import Finding, Place, Severity
 T = TypeVar("T")
 
 DEFAULT_SMTP_PORTS = ((25, 25),)
+
+FixupKey: TypeAlias = tuple[Helped, tuple[int, int]]
+
+
+def default_fixups(language: Language) -> dict[FixupKey, Fixup]:
+    """What is inspected from the start besides mail, in files of a version."""
+    return {(each, each.ports): Fixup(each, each.ports) for each in defaults(language)}
 
 
 @runtime_checkable
@@ -338,6 +347,7 @@ class Draft:
     time_ranges: dict[str, TimeRangeEntry] = field(default_factory=dict)
     flow_log: FlowLog = field(default_factory=FlowLog)
     smtp_ports: tuple[tuple[int, int], ...] = DEFAULT_SMTP_PORTS
+    fixups: dict[FixupKey, Fixup] = field(init=False)
     mail_hosts: list[IPv4Address] = field(default_factory=list)
     nat_control: bool = False
     class_maps: dict[str, ClassMapEntry] = field(default_factory=dict)
@@ -359,6 +369,9 @@ class Draft:
     definitions: dict[tuple[str, str], Place] = field(default_factory=dict)
     mentions: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fixups = default_fixups(self.language)
 
     def usable_names(self) -> dict[str, IPv4Address]:
         """The names that may stand for addresses."""

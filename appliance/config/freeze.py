@@ -48,7 +48,7 @@ def freeze(draft: Draft) -> Configuration:
     """
     _tell_missing(draft)
     interfaces = _interfaces(draft)
-    policy_maps, inspections = freeze_policies(draft)
+    policy_maps, inspections, fixups = freeze_policies(draft)
     for entry in draft.service_policies.values():
         if entry.interface_use:
             _check_interface(draft, entry.interface_use)
@@ -82,6 +82,7 @@ def freeze(draft: Draft) -> Configuration:
         policy_maps=policy_maps,
         service_policies=tuple(entry.policy for entry in draft.service_policies.values()),
         inspections=inspections,
+        fixups=(*draft.fixups.values(), *fixups),
         flow_log=draft.flow_log,
         kept=_kept(draft),
         unmentioned=tuple(

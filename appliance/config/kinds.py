@@ -191,8 +191,13 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class PortRange:
-    """A TCP port or two with `-` between, `25-30`; the value is the lower and the upper one."""
+    """A port or two with `-` between, `25-30`; the value is the lower and the upper one.
 
+    Args:
+        protocol: whose names of ports may be used, "tcp" or "udp".
+    """
+
+    protocol: str = "tcp"
     label = "PORT[-PORT]"
     expects = "a port or a range of ports, such as 25 or 25-30"
 
@@ -202,7 +207,7 @@ class PortRange:
             first, last = word.split("-")
         else:
             first = last = word
-        low, high = (Port("tcp").parse(part, names) for part in (first, last))
+        low, high = (Port(self.protocol).parse(part, names) for part in (first, last))
         if low == 0:
             raise Mismatch(f"{quoted(word)} is not a port to inspect: ports begin at 1")
         if low > high:

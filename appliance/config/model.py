@@ -13,6 +13,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeAlias
 
+from appliance.config.helpers import Helped
 from appliance.config.language import DEFAULT, Language, of_number
 from appliance.errors import Place
 from appliance.protocol import SMTP
@@ -678,6 +679,23 @@ class ClassMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """`inspect` of a protocol that a helper of the kernel reads.
+
+    Args:
+        name: what follows `inspect`, without options.
+        place: where it stands.
+        strict: whether `strict` is asked for.
+        map_name: the inspection map named for it, "" for none.
+    """
+
+    name: str
+    place: Place = field(compare=False)
+    strict: bool = False
+    map_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyClass:
     """`class` of a policy map.
 
@@ -685,11 +703,13 @@ class PolicyClass:
         name: the class map, or class-default, which is all traffic.
         esmtp: whether its mail is inspected.
         esmtp_map: the inspection map named for that, "" for the default one.
+        helped: other protocols that are inspected.
     """
 
     name: str
     esmtp: bool = False
     esmtp_map: str = ""
+    helped: tuple[Inspected, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -740,6 +760,25 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Fixup:
+    """A protocol whose further connections are permitted, by `fixup protocol` or `inspect`.
+
+    Args:
+        helped: the protocol.
+        ports: real ports of servers, as an inclusive range.
+        strict: whether `strict` is asked for.
+        interface: the interface that a connection must come in or go out by, "" for any.
+        place: where the line stands that says so, None where it is so from the start.
+    """
+
+    helped: Helped
+    ports: tuple[int, int]
+    strict: bool = False
+    interface: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A line without effect here, kept so that it can be printed.
 
@@ -781,11 +820,12 @@ class Configuration:
     """All that a rule file says.
 
     `smtp_ports` are inspected whatever the host and the interface, `mail_hosts` (real addresses,
-    from `mailhost`) on port 25, and `inspections` as they say. `nat_control` is whether only what
-    is translated may pass. `verified` are the interfaces whose packets must come from where routes
-    lead (`ip verify`), `silent` those on which nobody is answered for (`sysopt noproxyarp`).
-    `equals_pass` is whether anything passes between interfaces of one level, and `hairpins_pass`
-    whether anything leaves by the interface that it came in by (`same-security-traffic`).
+    from `mailhost`) on port 25, and `inspections` as they say; `fixups` are other protocols, whose
+    further connections are permitted. `nat_control` is whether only what is translated may pass.
+    `verified` are the interfaces whose packets must come from where routes lead (`ip verify`),
+    `silent` those on which nobody is answered for (`sysopt noproxyarp`). `equals_pass` is whether
+    anything passes between interfaces of one level, and `hairpins_pass` whether anything leaves by
+    the interface that it came in by (`same-security-traffic`).
     `unmentioned` has the names that no other line has a word like.
     """
 
@@ -808,6 +848,7 @@ class Configuration:
     policy_maps: tuple[PolicyMap, ...] = ()
     service_policies: tuple[ServicePolicy, ...] = ()
     inspections: tuple[Inspection, ...] = ()
+    fixups: tuple[Fixup, ...] = ()
     flow_log: FlowLog = FlowLog()
     kept: tuple[Kept, ...] = ()
     unmentioned: tuple[Definition, ...] = field(default=(), compare=False)
@@ -837,6 +878,24 @@ class Configuration:
             name: of what, "conn".
         """
         return next((each.seconds for each in self.timeouts if each.name == name), None)
+
+    def helped(self, protocol: int, port: int, interfaces: Container[str]) -> Fixup | None:
+        """What has a helper of the kernel read a connection, None for nothing.
+
+        Args:
+            protocol: what carries it, the number of TCP or UDP.
+            port: the server's real port.
+            interfaces: the interfaces that it comes in and goes out by.
+        """
+        for each in self.fixups:
+            low, high = each.ports
+            if (
+                each.helped.protocol == protocol
+                and low <= port <= high
+                and (not each.interface or each.interface in interfaces)
+            ):
+                return each
+        return None
 
     def inspects(
         self, server: IPv4Address, port: int, interfaces: Container[str] | None = None

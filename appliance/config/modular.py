@@ -22,6 +22,7 @@ from appliance.config.draft import (
     ServicePolicyEntry,
     Use,
 )
+from appliance.config.fixups import warn_of_strict
 from appliance.config.grammar import (
     ANYTHING,
     Argument,
@@ -32,11 +33,13 @@ from appliance.config.grammar import (
     Sequence,
     Text,
 )
+from appliance.config.helpers import INSPECTED
 from appliance.config.kinds import ACCESS_LIST, INTERFACE, Port, Word
 from appliance.config.language import SEVEN
 from appliance.config.model import (
     ClassMap,
     Configuration,
+    Inspected,
     Match,
     PolicyClass,
     ServicePolicy,
@@ -182,6 +185,47 @@ def _undo_esmtp(draft: Draft, arguments: Arguments) -> None:
     entry.policy_class = replace(entry.policy_class, esmtp=False, esmtp_map="")
 
 
+def _helped(words: str) -> Command:
+    """`inspect` of what a helper of the kernel reads."""
+    form: Options = Options(Argument("map", _NAME))
+    if words == "ftp":
+        form = Options(Keyword("strict", "strict"), Argument("map", _NAME))
+
+    def put(entry: PolicyClassEntry, *inspected: Inspected) -> None:
+        others = tuple(each for each in entry.policy_class.helped if each.name != words)
+        entry.policy_class = replace(entry.policy_class, helped=(*others, *inspected))
+
+    def enter(draft: Draft, arguments: Arguments) -> None:
+        name = arguments.get("map", str) or ""
+        strict = arguments.get("strict", bool) or False
+        if name:
+            draft.warn(
+                arguments.where("map"),
+                "inspection maps are not implemented",
+                f"{words} is inspected as without {name}",
+            )
+        if strict:
+            warn_of_strict(draft, arguments)
+        entry = arguments.subject(PolicyClassEntry)
+        put(entry, Inspected(words, arguments.place, strict, name))
+
+    def undo(draft: Draft, arguments: Arguments) -> None:
+        put(arguments.subject(PolicyClassEntry))
+
+    return Command(
+        f"inspect {words}",
+        f"permit the connections that {words} opens, by the kernel's helper",
+        enter,
+        form,
+        undo,
+        since=SEVEN,
+        mode=POLICY_CLASS,
+        detail="Maps are not implemented, with a warning; nor is `strict`."
+        if words == "ftp"
+        else "Maps are not implemented, with a warning.",
+    )
+
+
 def _enter_service_policy(draft: Draft, arguments: Arguments) -> None:
     name, interface = arguments.need("name", str), arguments.get("interface", str) or ""
     known = draft.service_policies.get(interface)
@@ -226,6 +270,9 @@ def _print_policy_maps(configuration: Configuration) -> Iterator[str]:
         for policy_class in each.classes:
             yield f" {policy_class.heading}"
             yield from below(configuration, each.heading, policy_class.heading)
+            for inspected in policy_class.helped:
+                strict = "strict " if inspected.strict else ""
+                yield f"  inspect {inspected.name} {strict}{inspected.map_name}".rstrip() + " "
             if policy_class.esmtp:
                 yield f"  inspect esmtp {policy_class.esmtp_map}".rstrip() + " "
     if configuration.policy_maps:
@@ -243,9 +290,7 @@ _INSPECTED = (
     "ctiqbe",
     "dcerpc",
     "dns",
-    "ftp",
     "gtp",
-    "h323",
     "icmp",
     "ils",
     "im",
@@ -253,16 +298,13 @@ _INSPECTED = (
     "mgcp",
     "mmp",
     "netbios",
-    "pptp",
     "radius-accounting",
     "rsh",
     "rtsp",
-    "sip",
     "skinny",
     "snmp",
     "sqlnet",
     "sunrpc",
-    "tftp",
     "waas",
     "xdmcp",
 )
@@ -385,6 +427,7 @@ COMMANDS = (
         mode=POLICY_CLASS,
         detail="A map other than `_default_esmtp_map` is not implemented, with a warning.",
     ),
+    *map(_helped, INSPECTED),
     *(
         unimplemented(
             f"inspect {name}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from appliance.config.draft import ClassMapEntry, Draft, PolicyMapEntry
+from appliance.config.draft import ClassMapEntry, Draft, PolicyClassEntry, PolicyMapEntry
 from appliance.config.expansion import expanded, members
+from appliance.config.helpers import INSPECTED
 from appliance.config.language import SEVEN, Language
-from appliance.config.model import ANY, Inspection, Match, PolicyMap, Traffic
+from appliance.config.model import ANY, Fixup, Inspection, Match, PolicyMap, Traffic
 from appliance.config.services import port_names
-from appliance.errors import Place
 from appliance.protocol import SMTP, TCP
 
 CLASS_DEFAULT = "class-default"
@@ -18,9 +18,11 @@ CLASS_DEFAULT = "class-default"
 _ALL_PORTS = ((1, 65535),)
 
 
-def freeze_policies(draft: Draft) -> tuple[tuple[PolicyMap, ...], tuple[Inspection, ...]]:
-    """The policy maps, and what the service policies make of them; ports that are inspected
-    whatever the interface become the draft's.
+def freeze_policies(
+    draft: Draft,
+) -> tuple[tuple[PolicyMap, ...], tuple[Inspection, ...], tuple[Fixup, ...]]:
+    """The policy maps, and what the service policies make of them: of mail, and of what the
+    kernel helps with; ports of mail that are inspected whatever the interface become the draft's.
 
     Args:
         draft: all that the file's commands have said.
@@ -35,7 +37,8 @@ def freeze_policies(draft: Draft) -> tuple[tuple[PolicyMap, ...], tuple[Inspecti
                 )
     for policy_map in draft.policy_maps.values():
         _check_classes(draft, policy_map)
-    inspections = tuple(_inspections(draft))
+    in_force = tuple(_in_force(draft))
+    inspections = tuple(_inspections(draft, in_force))
     if draft.language >= SEVEN:
         draft.smtp_ports = tuple(
             dict.fromkeys(
@@ -57,6 +60,7 @@ def freeze_policies(draft: Draft) -> tuple[tuple[PolicyMap, ...], tuple[Inspecti
             for each in draft.policy_maps.values()
         ),
         inspections,
+        tuple(dict.fromkeys(_fixups(draft, in_force))),
     )
 
 
@@ -71,7 +75,8 @@ def _check_classes(draft: Draft, policy_map: PolicyMapEntry) -> None:
             )
 
 
-def _inspections(draft: Draft) -> Iterator[Inspection]:
+def _in_force(draft: Draft) -> Iterator[tuple[str, PolicyMapEntry]]:
+    """The policy maps in force, each with its interface, "" for everywhere."""
     for entry in draft.service_policies.values():
         policy = entry.policy
         policy_map = draft.policy_maps.get(policy.policy_map)
@@ -83,16 +88,48 @@ def _inspections(draft: Draft) -> Iterator[Inspection]:
                     f"define it: `policy-map {policy.policy_map}`",
                 )
             continue
+        yield policy.interface, policy_map
+
+
+def _inspections(
+    draft: Draft, in_force: Iterable[tuple[str, PolicyMapEntry]]
+) -> Iterator[Inspection]:
+    for interface, policy_map in in_force:
         ports: list[tuple[int, int]] = []
         for each in policy_map.classes.values():
             if each.policy_class.esmtp:
-                ports += _ports(draft, each.policy_class.name, each.use.place)
+                ports += _ports(draft, each, TCP, (SMTP, SMTP), "inspect esmtp")
         if ports:
-            yield Inspection(policy.interface, tuple(sorted(set(ports))))
+            yield Inspection(interface, tuple(sorted(set(ports))))
 
 
-def _ports(draft: Draft, name: str, place: Place) -> tuple[tuple[int, int], ...]:
-    """The ports of the mail servers that a class takes."""
+def _fixups(draft: Draft, in_force: Iterable[tuple[str, PolicyMapEntry]]) -> Iterator[Fixup]:
+    for interface, policy_map in in_force:
+        for each in policy_map.classes.values():
+            for inspected in each.policy_class.helped:
+                command = f"inspect {inspected.name}"
+                for helped in INSPECTED[inspected.name]:
+                    for ports in _ports(draft, each, helped.protocol, helped.ports, command):
+                        yield Fixup(helped, ports, inspected.strict, interface, inspected.place)
+
+
+def _ports(
+    draft: Draft,
+    policy_class: PolicyClassEntry,
+    protocol: int,
+    usual: tuple[int, int],
+    command: str,
+) -> tuple[tuple[int, int], ...]:
+    """The ports of the servers that a class takes.
+
+    Args:
+        draft: all that the file's commands have said.
+        policy_class: the class.
+        protocol: what carries that which is inspected.
+        usual: its usual ports.
+        command: what has it inspected.
+    """
+    name, place = policy_class.policy_class.name, policy_class.use.place
     if name == CLASS_DEFAULT:
         return _ALL_PORTS
     entry = draft.class_maps.get(name)
@@ -102,22 +139,25 @@ def _ports(draft: Draft, name: str, place: Place) -> tuple[tuple[int, int], ...]
     if traffic == {Traffic.ANY}:
         return _ALL_PORTS
     if traffic == {Traffic.DEFAULT}:
-        return ((SMTP, SMTP),)
+        return (usual,)
     if traffic == {Traffic.PORT}:
-        return tuple((m.low, m.high) for m in entry.map.matches if m.protocol == TCP)
-    listed = _listed(draft, entry)
+        return tuple((m.low, m.high) for m in entry.map.matches if m.protocol == protocol)
+    listed = _listed(draft, entry, protocol)
     if listed is None or len(entry.map.matches) > 1:
+        carrier = "tcp" if protocol == TCP else "udp"
         draft.warn(
             place,
-            f"`inspect esmtp` for class {name}, which an access list tells, is not implemented",
-            "its mail passes unread; write `match port tcp eq PORT`, or a list of `permit tcp any "
-            "any` with ports of the destination alone",
+            f"`{command}` for class {name}, which an access list tells, is not implemented",
+            f"it passes unread; write `match port {carrier} eq PORT`, or a list of `permit "
+            f"{carrier} any any` with ports of the destination alone",
         )
         return ()
     return listed
 
 
-def _listed(draft: Draft, entry: ClassMapEntry) -> tuple[tuple[int, int], ...] | None:
+def _listed(
+    draft: Draft, entry: ClassMapEntry, protocol: int
+) -> tuple[tuple[int, int], ...] | None:
     """The ports that a class map's access list permits; None where it tells more than ports."""
     ports: list[tuple[int, int]] = []
     (match,) = [m for m in entry.map.matches if m.traffic is Traffic.ACCESS_LIST]
@@ -129,9 +169,10 @@ def _listed(draft: Draft, entry: ClassMapEntry) -> tuple[tuple[int, int], ...] |
             return None
         groups = {part: members(draft.object_groups, use.name) for part, use in line.groups}
         for each in expanded(rule, groups) if not line.inactive else ():
+            if each.protocol not in (None, protocol):
+                continue
             if (
                 not each.permit
-                or each.protocol != TCP
                 or (each.source, each.destination) != (ANY, ANY)
                 or each.source_ports
                 or each.destination_ports is None

@@ -180,4 +180,5 @@ def _fate(decision: Decision) -> dict[str, object]:
         "client": end_object(admission.client),
         "server": end_object(admission.server),
         "inspected": admission.inspection.name if admission.inspection else "",
+        "helped": decision.helped.helped.words if decision.helped else "",
     }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from appliance.admission import Admission, Opening
+from appliance.admission import Opening
+from appliance.config.helpers import Helped
 from appliance.config.model import Configuration
 from appliance.config.printing import printed
 from appliance.policy.policy import Decision, Phase, Policy, Step
@@ -20,6 +21,7 @@ class Change(Enum):
     DENIED = "now denied"
     TRANSLATED = "translated otherwise"
     INSPECTED = "inspected otherwise"
+    HELPED = "read otherwise by the kernel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Difference:
                 phase = Phase.TRANSLATION
             case Change.INSPECTED:
                 phase = Phase.FIXUP
+            case Change.HELPED:
+                phase = Phase.HELPER
         return _step(self.old, phase), _step(self.new, phase)
 
 
@@ -110,13 +114,13 @@ def compare(old: Policy, new: Policy, packets: Iterable[Opening]) -> tuple[Group
     groups: dict[_Key, list[Difference]] = {}
     for packet in packets:
         before, after = old.decide(packet), new.decide(packet)
-        change = changed(before.admission, after.admission)
+        change = changed(before, after)
         if change is None:
             continue
         difference = Difference(packet, change, before, after)
         admission = (after if change is Change.PERMITTED else before).admission
         ends = (admission.client.interface, admission.server.interface)
-        outcome = (_inspection(before.admission), _inspection(after.admission))
+        outcome = (_inspection(before), _inspection(after))
         key = _Key(change, ends, outcome, *difference.deciding)
         groups.setdefault(key, []).append(difference)
     found = (Group(k.change, k.ends, k.old, k.new, tuple(each)) for k, each in groups.items())
@@ -124,24 +128,32 @@ def compare(old: Policy, new: Policy, packets: Iterable[Opening]) -> tuple[Group
     return tuple(sorted(found, key=lambda each: order.index(each.change)))
 
 
-def changed(old: Admission, new: Admission) -> Change | None:
+def changed(old: Decision, new: Decision) -> Change | None:
     """How two answers differ; None if a packet fares the same.
 
     Args:
         old: the old policy's.
         new: the new one's.
     """
-    if old.denial or new.denial:
-        if old.denial and new.denial:
+    before, after = old.admission, new.admission
+    if before.denial or after.denial:
+        if before.denial and after.denial:
             return None
-        return Change.PERMITTED if old.denial else Change.DENIED
-    if (old.client, old.server) != (new.client, new.server):
+        return Change.PERMITTED if before.denial else Change.DENIED
+    if (before.client, before.server) != (after.client, after.server):
         return Change.TRANSLATED
-    return Change.INSPECTED if _inspection(old) != _inspection(new) else None
+    if _inspection(old) != _inspection(new):
+        return Change.INSPECTED
+    return Change.HELPED if _helped(old) != _helped(new) else None
 
 
-def _inspection(admission: Admission) -> str:
-    return admission.inspection.name if admission.inspection else ""
+def _inspection(decision: Decision) -> str:
+    inspection = decision.admission.inspection
+    return inspection.name if inspection else ""
+
+
+def _helped(decision: Decision) -> Helped | None:
+    return decision.helped.helped if decision.helped else None
 
 
 def besides(old: Configuration, new: Configuration) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -294,6 +294,7 @@ class _Maker:
         """The edges of what is inspected."""
         for each in self._both:
             ranges = [*each.smtp_ports, *(r for i in each.inspections for r in i.ports)]
+            ranges += [fixup.ports for fixup in each.fixups]
             for low, high in ranges:
                 yield from (n for n in (low, high, low - 1, high + 1) if 0 < n <= 65535)
 
@@ -332,12 +333,13 @@ class _Maker:
 
 
 def _what_is_inspected(configuration: Configuration) -> Hashable:
-    """What decides whether mail is inspected, and as what."""
+    """What decides what is inspected, and as what."""
     return (
         configuration.version,
         configuration.smtp_ports,
         configuration.inspections,
         configuration.mail_hosts,
+        configuration.fixups,
     )
 
 

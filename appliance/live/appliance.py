@@ -12,7 +12,7 @@ from appliance.box import Box, load_box
 from appliance.config.load import load_configuration, read_file
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
-from appliance.live.iptables import install, withdraw
+from appliance.live.iptables import install, missing_helpers, withdraw
 from appliance.live.kernel import LIBERAL, Changes, Setting, wanted_settings
 from appliance.live.log import Log
 from appliance.live.netfilter import Rules, compile_rules
@@ -102,7 +102,7 @@ class Appliance:
                 if self._box.fail_open:
                     # What passed unread now would be missing to those that take connections over.
                     shut = replace(self._box, fail_open=False)
-                    install(compile_rules(self._configuration, shut), self._rules)
+                    install(self._compile(self._configuration, shut), self._rules)
                 undo.pop_all()
                 self._supervisor.stop()
                 self._log.write("pixguard: the firewall is handed over")
@@ -122,6 +122,7 @@ class Appliance:
         # so that nothing passes unfiltered; and the reverse at the end.
         self._supervisor.start(taking_over)
         undo.callback(withdraw)
+        self._rules = self._compile(self._configuration, self._box)
         install(self._rules)
         undo.callback(self._changes.restore)
         self._changes.apply(wanted)
@@ -145,6 +146,16 @@ class Appliance:
         mail = f"mail {' and '.join(where)} is inspected as release {self._release.name}"
         return f"{interfaces}; {mail if where else 'mail is not inspected'}"
 
+    def _compile(self, configuration: Configuration, box: Box) -> Rules:
+        """The rules for this kernel; the log tells what it cannot help with."""
+        missing = missing_helpers(configuration)
+        for helped, said in missing.items():
+            self._log.write(
+                f"pixguard: the kernel has no helper for {helped.words}: "
+                f"the connections that it opens do not pass ({said})"
+            )
+        return compile_rules(configuration, box, missing)
+
     def _reload(self) -> None:
         """Read the rule file again; if it is bad, what was in force stays in force."""
         try:
@@ -162,7 +173,7 @@ class Appliance:
 
     def _take(self, configuration: Configuration) -> None:
         release = self._box.inspect_as(configuration.version)
-        rules = compile_rules(configuration, self._box)
+        rules = self._compile(configuration, self._box)
         with ExitStack() as undo:
             undo.callback(self._put_in_force, self._configuration, self._rules, None)
             self._put_in_force(configuration, rules, self._rules)

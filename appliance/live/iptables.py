@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from appliance.config.helpers import Helped
+from appliance.config.model import Configuration
 from appliance.errors import PixguardError
 from appliance.live.command import run
 from appliance.live.hits import kept_counts, saved_counts
 from appliance.live.netfilter import CLOSED, Rules
-from appliance.live.table import Counts, Table
+from appliance.live.table import Chain, Counts, Table
+
+_PROBE = "PIXGUARD-PROBE"
+"""A chain that nothing jumps to."""
 
 
 def install(rules: Rules, replaced: Rules | None = None) -> None:
@@ -33,6 +38,7 @@ def install(rules: Rules, replaced: Rules | None = None) -> None:
         # While translations change, no connection may begin: it would keep the wrong addresses.
         put(rules.closed())
         _load("iptables", rules.nat)
+    _put_helpers(rules.raw)
     if _has_ipv6():
         _load("ip6tables", rules.filter6)
     put(rules.filter)
@@ -52,11 +58,49 @@ def withdraw() -> bool:
         if f":{CLOSED.name} " in _present("iptables", "filter"):
             _restore("iptables", Table("filter", chains=(CLOSED,)).text())
         _load("iptables", Table("nat"))
+        _put_helpers(Table("raw"))
     if ours6:
         _load("ip6tables", Table("filter"))
     if ours:
         _load("iptables", Table("filter"))
     return ours or ours6
+
+
+def missing_helpers(configuration: Configuration) -> dict[Helped, str]:
+    """What a configuration has inspected that the kernel has no helper for, and what it says.
+
+    Args:
+        configuration: what the rule file says.
+    """
+    missing = {}
+    for helped in dict.fromkeys(fixup.helped for fixup in configuration.fixups):
+        try:
+            _probe(helped)
+        except PixguardError as error:
+            missing[helped] = str(error)
+    return missing
+
+
+def _probe(helped: Helped) -> None:
+    names = (helped.helper, *helped.further)
+    tables = {
+        "raw": (f"-p {helped.protocol} -j CT --helper {helped.helper}",),
+        "filter": tuple(f"-m helper --helper {name}" for name in names),
+    }
+    try:
+        for name, rules in tables.items():
+            _restore("iptables", Table(name, chains=(Chain(_PROBE, rules),)).text())
+    finally:
+        for name in tables:
+            # Declaring the chain anew empties it.
+            _restore("iptables", f"*{name}\n:{_PROBE} - [0:0]\n-X {_PROBE}\nCOMMIT\n")
+
+
+def _put_helpers(raw: Table) -> None:
+    """Put a raw table in force; where it neither is to have nor has rules of ours, stay away."""
+    saved = run(["iptables-save"], "iptables").partition("*raw\n")[2].partition("COMMIT\n")[0]
+    if raw.chains or ":PIXGUARD" in saved:
+        _load("iptables", raw)
 
 
 def _has_ours(command: str) -> bool:

@@ -15,6 +15,9 @@ from appliance.protocol import ICMP, TCP, UDP
 ANY_TYPE = 255
 """Of ICMP, to iptables; conntrack lets no packet of that type begin a flow."""
 
+PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
+"""A connection that was permitted when it began."""
+
 NO_SOURCE = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
 """While a first packet is judged, the packet mark has the number of its source's translation, and
 PERMITTED if a line with `log` permits it."""

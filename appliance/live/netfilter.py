@@ -6,13 +6,14 @@ the chains are for, and in which order tables change: docs/netfilter.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from appliance.box import Box, load_box
+from appliance.config.helpers import Helped
 from appliance.config.load import load_configuration
 from appliance.config.model import (
     ANY,
@@ -24,9 +25,11 @@ from appliance.config.model import (
 )
 from appliance.errors import PixguardError
 from appliance.live import connmark
+from appliance.live.helpers import EXPECTED, Helpers
 from appliance.live.matching import (
     ANY_TYPE,
     NO_SOURCE,
+    PERMITTED,
     comment,
     match_address,
     match_answers,
@@ -50,7 +53,6 @@ CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
 """No connection may begin."""
 # TCP segments of no connection are INVALID, and so are those whose checksum is wrong.
 _INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {_DENY}", f"-p {ICMP} {_DENY}", _DROP))
-_PERMITTED = f"-m connmark --mark {connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
 _COPY_MARK = f"-j CONNMARK --restore-mark --nfmask {connmark.ALL:#x} --ctmask {connmark.ALL:#x}"
 _UNMARK = f"-j MARK --set-xmark 0x0/{connmark.ALL:#x}"
 _LOGGED = f"{connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
@@ -85,11 +87,13 @@ class Rules:
     Args:
         filter: judges, marks and queues.
         nat: translates.
+        raw: gives connections the helpers that read them.
         filter6: keeps IPv6 from passing between the interfaces.
     """
 
     filter: Table
     nat: Table
+    raw: Table
     filter6: Table
 
     def closed(self) -> Table:
@@ -100,7 +104,7 @@ class Rules:
         return replace(self.filter, chains=chains)
 
 
-def compile_rules(configuration: Configuration, box: Box) -> Rules:
+def compile_rules(configuration: Configuration, box: Box, missing: Container[Helped] = ()) -> Rules:
     """The rules that a configuration becomes on a machine.
 
     An interface that the box file leaves out, or that is shut down, takes no part.
@@ -108,16 +112,17 @@ def compile_rules(configuration: Configuration, box: Box) -> Rules:
     Args:
         configuration: what the rule file says.
         box: which Linux interfaces and queues there are.
+        missing: what the kernel has no helper for.
 
     Raises:
         PixguardError: the box file names an interface that the rule file does not.
         FindingsError: a static cannot translate anything as written.
     """
-    return _Compiler(configuration, box).rules()
+    return _Compiler(configuration, box, missing).rules()
 
 
 class _Compiler:
-    def __init__(self, configuration: Configuration, box: Box) -> None:
+    def __init__(self, configuration: Configuration, box: Box, missing: Container[Helped]) -> None:
         self._configuration = configuration
         self._box = box
         routing = Routing(configuration)
@@ -137,6 +142,12 @@ class _Compiler:
         self._routing = routing
         self._translations = Translations(configuration, routing)
         self._statics = self._translations.between(self._linux)
+        self._helpers = Helpers(
+            [each for each in configuration.fixups if each.helped not in missing],
+            self._linux,
+            {each.name: each.address for each in configuration.interfaces if each.address},
+            self._statics,
+        )
         lists = {each.name: each.rules for each in configuration.access_lists}
         self._bound, self._bound_out = (
             {
@@ -148,7 +159,7 @@ class _Compiler:
         )
 
     def rules(self) -> Rules:
-        return Rules(self._filter(), self._nat(), self._filter6())
+        return Rules(self._filter(), self._nat(), self._helpers.raw(), self._filter6())
 
     def _filter(self) -> Table:
         chains = [*self._entrance("-j PIXGUARD-STATE", _DENY), self._state(), self._new()]
@@ -169,6 +180,7 @@ class _Compiler:
         chains += [
             _WITHOUT_PORTS,
             _list("PIXGUARD-CONDUITS", elementary(self._configuration.conduits)),
+            *([EXPECTED] if self._helpers.expected() else []),
             self._permit(),
             self._worker(),
             self._queue(),
@@ -230,11 +242,12 @@ class _Compiler:
                 # Errors quote segments as they were forwarded; there, numbers may be others.
                 f"-p icmp -m conntrack --ctstate RELATED -m connmark "
                 f"--mark {answered:#x}/{answered:#x} -j PIXGUARD-QUEUE",
-                f"-p icmp -m conntrack --ctstate RELATED {_PERMITTED} -j ACCEPT",
+                f"-p icmp -m conntrack --ctstate RELATED {PERMITTED} -j ACCEPT",
+                *self._helpers.expected(),
                 # No other RELATED: a helper's new connection inherits the mark of its master.
                 f"-m conntrack ! --ctstate NEW,ESTABLISHED {_DENY}",
                 f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
-                f"{_PERMITTED} -j ACCEPT",
+                f"{PERMITTED} -j ACCEPT",
                 f"-m conntrack --ctstate NEW -j {CLOSED.name}",
                 _DENY,
             ),
@@ -607,7 +620,7 @@ class _Compiler:
             ]
             more |= {chain.name: chain for chain in self._sources_again(name, sources, egress)}
         # What we permitted keeps the addresses that we gave it, whatever rules others put after.
-        outbound.append(f"{_PERMITTED} -j ACCEPT")
+        outbound.append(f"{PERMITTED} -j ACCEPT")
         chains = (
             Chain("PIXGUARD-DNAT", tuple(inbound)),
             Chain("PIXGUARD-SNAT", tuple(outbound)),
@@ -746,5 +759,7 @@ def print_rules(config_path: Path, box_path: Path) -> int:
     for finding in box.left_out(configuration):
         click.echo(finding, err=True)
     click.echo(f"# iptables-restore --noflush\n{rules.filter.text()}{rules.nat.text()}", nl=False)
+    if rules.raw.chains:
+        click.echo(rules.raw.text(), nl=False)
     click.echo(f"# ip6tables-restore --noflush\n{rules.filter6.text()}", nl=False)
     return 0

@@ -3,7 +3,8 @@
 The order is the device's: the interfaces, then where the source may be, then the access list,
 conduits or outbound lists (which see addresses as they are on the wire where the packet enters),
 then the translation, then the access list of the interface that it leaves by (which sees them as
-they are there), then the fixup by the port that the server has after translation.
+they are there), then the fixup by the port that the server has after translation. Connections
+that others open are judged like all, since nobody here reads FTP and its like.
 `appliance.live.netfilter` says the same to the kernel.
 """
 
@@ -14,7 +15,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 
 from appliance.admission import Admission, Logged, Opening
-from appliance.config.model import Configuration, Interface, Outbound, Rule, elementary
+from appliance.config.model import Configuration, Fixup, Interface, Outbound, Rule, elementary
 from appliance.errors import Place
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED
@@ -52,6 +53,7 @@ class Phase(Enum):
     TRANSLATION = "translation"
     ACCESS_LIST_OUT = "access-list out"
     FIXUP = "fixup"
+    HELPER = "helper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,12 @@ class Decision:
     Args:
         admission: what becomes of it.
         steps: the questions in their order, up to the one that denied it.
+        helped: what has a helper of the kernel read it, None for nothing.
     """
 
     admission: Admission
     steps: tuple[Step, ...]
+    helped: Fixup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,15 @@ class Policy:
         if admission.inspection:
             why = f"port {admission.server.port} is inspected as release {self._release.name}"
             steps.append(Step(Phase.FIXUP, why))
-        return Decision(admission, tuple(steps))
+        helped = self._configuration.helped(
+            opening.protocol, admission.server.port, (ingress.name, egress.name)
+        )
+        if helped:
+            why = f"live, the connections that {helped.helped.words} opens pass"
+            if helped.place is None:
+                why += "; it is on from the start"
+            steps.append(Step(Phase.HELPER, why, helped.place))
+        return Decision(admission, tuple(steps), helped)
 
     def _placed(self, opening: Opening) -> Opening:
         """A captured packet as it would be on the wire where it enters the firewall."""

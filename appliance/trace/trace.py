@@ -192,6 +192,9 @@ def _type(each: Trace, step: Step, source: Source) -> tuple[str, str]:
         return ("NAT" if _real(server) == _mapped(server) else "UN-NAT"), subtype
     if step.phase is Phase.FIXUP and inspection:
         return "INSPECT", "inspect-esmtp" if inspection.modern_messages else "inspect-smtp"
+    helped = each.decision.helped
+    if step.phase is Phase.HELPER and helped:
+        return "INSPECT", f"inspect-{helped.helped.words.replace(' ', '-')}"
     return _TYPES.get(step.phase, (step.phase.value.upper().replace(" ", "-"), ""))
 
 
@@ -264,6 +267,7 @@ def as_object(each: Trace, source: Source) -> dict[str, object]:
         "client": end_object(admission.client),
         "server": end_object(admission.server),
         "inspected": admission.inspection.name if admission.inspection else "",
+        "helped": each.decision.helped.helped.words if each.decision.helped else "",
     }
 
 

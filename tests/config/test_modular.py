@@ -3,8 +3,10 @@
 import pytest
 
 from appliance.box import Box
+from appliance.config.helpers import FTP, PPTP, RAS, SIP, SIP_UDP, TFTP
 from appliance.config.load import read_rules
-from appliance.config.model import Inspection
+from appliance.config.model import Fixup, Inspection
+from appliance.config.printing import printed
 from appliance.errors import Severity
 from appliance.live.netfilter import compile_rules
 from tests.config.reading import address
@@ -117,10 +119,10 @@ def test_a_policy_of_an_interface_holds_for_what_comes_in_or_goes_out_by_it() ->
 
 def test_other_inspections_are_told_once_each() -> None:
     found = reading(
-        "policy-map global_policy", "class inspection_default", "inspect ftp", "inspect ftp strict"
+        "policy-map global_policy", "class inspection_default", "inspect rsh", "inspect rsh strict"
     )
     (warning,) = found.findings
-    assert warning.problem == "`inspect ftp` is not implemented (nor in line 18)"
+    assert warning.problem == "`inspect rsh` is not implemented (nor in line 18)"
 
 
 def test_inspection_maps_are_not_implemented() -> None:
@@ -172,3 +174,57 @@ def test_the_kernel_queues_what_a_policy_of_an_interface_has_inspected() -> None
         "-i eth0 -p tcp -m tcp --dport 25:25 -j PIXGUARD-WORKER",
         "-o eth0 -p tcp -m tcp --dport 25:25 -j PIXGUARD-WORKER",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "fixups"),
+    [
+        ((), ()),
+        (("class inspection_default", "inspect ftp"), (Fixup(FTP, (21, 21)),)),
+        (("class inspection_default", "inspect ftp", "no inspect ftp"), ()),
+        (
+            ("class inspection_default", "inspect sip"),
+            (Fixup(SIP, (5060, 5060)), Fixup(SIP_UDP, (5060, 5060))),
+        ),
+        (("class inspection_default", "inspect h323 ras"), (Fixup(RAS, (1718, 1719)),)),
+        (("class other", "inspect ftp"), (Fixup(FTP, (2121, 2121)),)),
+        (("class other", "inspect tftp"), ()),
+        (("class listed", "inspect tftp"), (Fixup(TFTP, (6969, 6969)),)),
+        (("class listed", "inspect sip"), (Fixup(SIP_UDP, (6969, 6969)),)),
+        (("class class-default", "inspect pptp"), (Fixup(PPTP, (1, 65535)),)),
+    ],
+)
+def test_what_the_kernel_helps_with(lines: tuple[str, ...], fixups: tuple[Fixup, ...]) -> None:
+    other = (
+        "class-map other",
+        "match port tcp eq 2121",
+        "access-list datagrams permit udp any any eq 6969",
+        "class-map listed",
+        "match access-list datagrams",
+    )
+    assert good(*other, "policy-map global_policy", *lines).fixups == fixups
+
+
+def test_help_may_be_in_force_at_an_interface() -> None:
+    found = good(
+        "policy-map global_policy",
+        "class inspection_default",
+        "inspect ftp",
+        "no service-policy global_policy global",
+        "service-policy global_policy interface outside",
+    )
+    assert found.fixups == (Fixup(FTP, (21, 21), interface="outside"),)
+    assert "  inspect ftp " in printed(found)
+
+
+def test_options_are_printed_and_not_done() -> None:
+    """A map, and `strict`."""
+    found = reading(
+        "policy-map global_policy", "class inspection_default", "inspect ftp strict commands"
+    )
+    assert [each.problem for each in found.findings] == [
+        "inspection maps are not implemented",
+        "`strict` is not implemented",
+    ]
+    assert found.configuration
+    assert "  inspect ftp strict commands " in printed(found.configuration)

@@ -100,6 +100,14 @@ def test_another_port_that_is_inspected() -> None:
     assert all(packet.endswith(" 2525") for packet in found[Change.INSPECTED])
 
 
+def test_a_port_that_the_kernel_reads() -> None:
+    ftp = MAIL.replace("smtp", "ftp")
+    found = changes((*BASE, ftp), (*BASE, ftp, "no fixup protocol ftp 21"))
+    assert set(found) == {Change.HELPED}
+    assert all(packet.endswith(" 21") for packet in found[Change.HELPED])
+    assert any(packet.endswith(" 203.0.113.5 21") for packet in found[Change.HELPED])
+
+
 def test_a_route_away() -> None:
     old, new = (
         configuration(text, *BASE)
@@ -173,7 +181,7 @@ def test_one_rule_more_is_found_if_it_makes_a_difference(
     expected = {
         change
         for packet in WORLD
-        if (change := changed(*(policy.admit(packet) for policy in policies)))
+        if (change := changed(*(policy.decide(packet) for policy in policies)))
     }
     found = {group.change for group in compare(*policies, sample(old, new).packets)}
     assert found == expected

@@ -19,6 +19,10 @@ from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
 
 BOX = Box(interfaces=(("outside", "eth0"), ("inside", "eth1")))
 STATIC = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255 0 0"
+NO_FIXUPS = tuple(
+    f"no fixup protocol {each}"
+    for each in ("ftp", "h323 h225", "h323 ras", "sip", "sip udp", "tftp")
+)
 
 
 def chain(table: Table, name: str) -> list[str]:
@@ -340,5 +344,58 @@ def test_rules_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     box_file.write_text("interfaces: {outside: eth0, inside: eth1}\n")
     assert print_rules(rule_file, box_file) == 0
     printed = capsys.readouterr().out
-    assert printed.count("COMMIT") == 3
+    assert printed.count("COMMIT") == 4
     assert "-j DNAT --to-destination 10.1.1.5" in printed
+
+
+def test_helpers_are_given_by_the_real_port() -> None:
+    made = configuration(
+        TWO_INTERFACES,
+        *NO_FIXUPS,
+        "fixup protocol ftp 21",
+        "static (inside,outside) tcp 203.0.113.5 2121 10.1.1.5 21 netmask 255.255.255.255",
+        "static (inside,outside) tcp 203.0.113.6 21 10.1.1.6 2222 netmask 255.255.255.255",
+        "static (inside,outside) tcp interface 80 10.1.1.6 80 netmask 255.255.255.255",
+        "fixup protocol tftp 69",
+    )
+    rules = compile_rules(made, BOX)
+    assert chain(rules.raw, "PIXGUARD-RAW") == [
+        "-i eth0 -j PIXGUARD-HELPERS",
+        "-i eth1 -j PIXGUARD-HELPERS",
+    ]
+    assert chain(rules.raw, "PIXGUARD-HELPERS") == [
+        "-i eth0 -d 203.0.113.5/32 -p 6 -m tcp --dport 2121:2121 -j CT --helper ftp",
+        "-i eth0 -d 203.0.113.6/32 -p 6 -m tcp --dport 21:21 -j RETURN",
+        "-p 6 -m tcp --dport 21:21 -m addrtype ! --dst-type LOCAL -j CT --helper ftp",
+        "-p 17 -m udp --dport 69:69 -m addrtype ! --dst-type LOCAL -j CT --helper tftp",
+    ]
+    assert [each for each in chain(rules.filter, "PIXGUARD-STATE") if "EXPECTED" in each] == [
+        f"-m conntrack --ctstate RELATED -m connmark --mark 0x800000/0x800000 "
+        f"-m helper --helper {name} -j PIXGUARD-EXPECTED"
+        for name in ("ftp", "tftp")
+    ]
+
+
+def test_without_fixups_the_raw_table_is_left_alone() -> None:
+    rules = compile_rules(configuration(TWO_INTERFACES, *NO_FIXUPS), BOX)
+    assert rules.raw == Table("raw")
+    assert "PIXGUARD-EXPECTED" not in rules.filter.text()
+
+
+def test_a_static_of_the_interface_itself_is_helped() -> None:
+    static = "static (inside,outside) interface 10.1.1.5 netmask 255.255.255.255"
+    rules = compile_rules(configuration(TWO_INTERFACES, static), BOX)
+    first = chain(rules.raw, "PIXGUARD-HELPERS")[0]
+    assert first == "-i eth0 -d 203.0.113.1/32 -p 6 -m tcp --dport 21:21 -j CT --helper ftp"
+
+
+def test_a_policy_at_an_interface_lets_in_what_comes_or_goes_there() -> None:
+    made = configuration(
+        SEVEN,
+        "policy-map global_policy",
+        " class class-default",
+        "  inspect ftp",
+        "service-policy global_policy interface outside",
+    )
+    rules = [e for e in chain(compile_rules(made, BOX).filter, "PIXGUARD-STATE") if "ftp" in e]
+    assert [each.split()[:2] for each in rules] == [["-i", "eth0"], ["-o", "eth0"]]

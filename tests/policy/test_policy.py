@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from appliance.admission import Admission, Opening
+from appliance.config.helpers import FTP
 from appliance.config.model import Static
 from appliance.errors import FindingsError
 from appliance.events import Denial, Endpoint
@@ -315,6 +316,20 @@ def test_a_decision_tells_its_steps() -> None:
         (Phase.FIXUP, 0),
     ]
     assert all(step.why and step.denial is None for step in steps)
+
+
+def test_what_a_helper_reads_is_told_with_its_line() -> None:
+    """By the port that the server has, and nothing else than what it opens passes."""
+    static = "static (inside,outside) tcp 203.0.113.5 2121 10.1.1.5 21 netmask 255.255.255.255"
+    conduit = "conduit permit ip host 203.0.113.5 any"
+    judge = policy(TWO_INTERFACES, static, conduit, "fixup protocol ftp 21")
+    decision = judge.decide(tcp("outside", CLIENT, "203.0.113.5", 2121))
+    step = decision.steps[-1]
+    assert (step.phase, step.place and step.place.line) == (Phase.HELPER, 8)
+    assert decision.helped
+    assert decision.helped.helped is FTP
+    off = policy(TWO_INTERFACES, static, conduit, "no fixup protocol ftp 21")
+    assert off.decide(tcp("outside", CLIENT, "203.0.113.5", 2121)).helped is None
 
 
 def refused(*statics: Static) -> str:

@@ -46,6 +46,28 @@ def phases(lines: list[str]) -> list[list[str]]:
     return [part.split("\n") for part in "\n".join(lines).split("\n\n")]
 
 
+def test_what_the_kernel_reads() -> None:
+    lines = ("fixup protocol ftp 21", STATIC, MAIL.replace("smtp", "ftp"), BOUND)
+    told, source = traced("outside tcp 198.51.100.7 1024 203.0.113.5 ftp", *lines)
+    assert phases(list(text(told, source)))[-2] == [
+        "Phase: 4",
+        "Type: INSPECT",
+        "Subtype: inspect-ftp",
+        "Result: ALLOW",
+        "Config:",
+        "fixup protocol ftp 21",
+        "Additional Information:",
+        "test.conf:6:1: live, the connections that ftp opens pass",
+    ]
+    assert as_object(told, source)["helped"] == "ftp"
+    told, source = traced("inside udp 10.1.1.5 1024 198.51.100.7 tftp", STATIC)
+    assert phases(list(text(told, source)))[-2][4:] == [
+        "Config:",
+        "Additional Information:",
+        "live, the connections that tftp opens pass; it is on from the start",
+    ]
+
+
 def test_a_packet_that_passes() -> None:
     lines = printed("outside tcp 198.51.100.7 1024 203.0.113.5 smtp", STATIC, MAIL, BOUND)
     route, access, translation, inspection, result = phases(lines)
