@@ -87,7 +87,6 @@ def _clear(
 _KEPT = (
     "aaa",
     "aaa-server",
-    "alias",
     "banner",
     "dhcpd",
     "http",
@@ -123,6 +122,7 @@ COMMANDS = (
         _emptying("service_policies"),
         since=SEVEN,
     ),
+    *_clear("alias", "remove all lines of `alias`", _emptying("aliases")),
     *_clear("conduit", "remove all conduits", _emptying("conduits"), until=SEVEN),
     *_clear("fixup", "set the ports of inspection back", _clear_fixup, until=SEVEN),
     *_clear("global", "remove all addresses of `global`", _emptying("globals")),

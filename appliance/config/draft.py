@@ -13,6 +13,7 @@ from appliance.config.language import DEFAULT, Language
 from appliance.config.model import (
     DEFAULT_FACILITY,
     AccessGroup,
+    Alias,
     Apply,
     ClassMap,
     Fixup,
@@ -335,6 +336,7 @@ class Draft:
     globals: list[Bound[Global]] = field(default_factory=list)
     outbounds: list[Outbound] = field(default_factory=list)
     applied: list[Bound[Apply]] = field(default_factory=list)
+    aliases: list[Bound[Alias]] = field(default_factory=list)
     icmp_rules: list[Bound[IcmpRule]] = field(default_factory=list)
     verified: dict[str, Use] = field(default_factory=dict)
     silent: dict[str, Use] = field(default_factory=dict)

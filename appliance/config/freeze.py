@@ -108,6 +108,7 @@ def freeze(draft: Draft) -> Configuration:
         equals_pass=draft.equals_pass,
         hairpins_pass=draft.hairpins_pass,
         timeouts=tuple(sorted(draft.timeouts.values(), key=lambda each: (each.name, each.kind))),
+        aliases=tuple(entry.item for entry in draft.aliases),
     )
 
 
@@ -147,6 +148,7 @@ def _check_uses(draft: Draft) -> None:
         *(rule.use for rule in draft.icmp_rules),
         *draft.verified.values(),
         *draft.silent.values(),
+        *(alias.use for alias in draft.aliases),
     ):
         _check_interface(draft, use)
 

@@ -167,6 +167,23 @@ class Static:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """`alias`: where hosts behind an interface reach addresses that they have themselves.
+
+    Args:
+        interface: the side that they are on.
+        alternate: what they send to, and see as the sender.
+        foreign: what that is on the other side, as large.
+        place: where it stands.
+    """
+
+    interface: str
+    alternate: IPv4Network
+    foreign: IPv4Network
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Nat:
     """`nat`: what is translated to the addresses of the `global` of the same number.
 
@@ -865,6 +882,7 @@ class Configuration:
     equals_pass: bool = False
     hairpins_pass: bool = False
     timeouts: tuple[Timeout, ...] = ()
+    aliases: tuple[Alias, ...] = ()
 
     @property
     def language(self) -> Language:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from appliance.config import (
     access_lists,
+    alias,
     clearing,
     dynamic,
     fixups,
@@ -214,6 +215,7 @@ TABLE = Table(
         hardware,
         names,
         translation,
+        alias,
         groups,
         times,
         dynamic,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.command import Command, unimplemented
+from appliance.config.command import Command
 from appliance.config.draft import Claim, Draft, Entry, StaticEntry, Use
 from appliance.config.grammar import (
     Argument,
@@ -355,5 +355,4 @@ COMMANDS = (
             "without this line."
         ),
     ),
-    unimplemented("alias", "translate overlapping addresses", "nothing is translated by it"),
 )

@@ -126,7 +126,7 @@ def _lines(configuration: Configuration) -> Iterator[_Line]:
 
 
 def _translations(configuration: Configuration) -> Iterator[_Line]:
-    """What each static takes, on either side."""
+    """What each static and each alias takes, on either side."""
     own = {each.name: each.address for each in configuration.interfaces}
     for static in configuration.statics:
         taken = replace(_anything(static.place), protocol=static.protocol)
@@ -138,6 +138,12 @@ def _translations(configuration: Configuration) -> Iterator[_Line]:
             yield _Line(static.mapped_interface, inward)
         ports = _equal(static.real_port) if static.protocol else None
         yield _Line(static.real_interface, replace(taken, source=static.real, source_ports=ports))
+    for alias in configuration.aliases:
+        taken = _anything(alias.place)
+        yield _Line(alias.interface, replace(taken, destination=alias.alternate))
+        for interface in own:
+            if interface != alias.interface:
+                yield _Line(interface, replace(taken, source=alias.foreign))
 
 
 def _anything(place: Place) -> Rule:

@@ -379,7 +379,7 @@ class Policy:
         if used is None:
             return Step(Phase.TRANSLATION, f"nothing translates it {way}, and nothing has to")
         if isinstance(used, Translation):
-            return Step(Phase.TRANSLATION, "this static translates it", used.place)
+            return Step(Phase.TRANSLATION, f"this {used.command} translates it", used.place)
         why = (
             "this nat leaves its addresses as they are" if used.keeps else "this nat translates it"
         )

@@ -17,6 +17,7 @@ from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLin
 from appliance.config.rules import printed_network
 from appliance.errors import Finding, FindingsError, Place, Severity
 from appliance.events import Denial
+from appliance.policy.alias import naming
 from appliance.policy.policy import Phase, Policy
 from appliance.policy.routing import Routing
 from appliance.policy.shadow import Shadow, shadows
@@ -39,7 +40,7 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     Returns:
         the findings in the order of the file, without the text of their lines.
     """
-    found = [*_unused(configuration)]
+    found = [*_unused(configuration), *_for_names(configuration)]
     lists = {each.name: each.rules for each in configuration.access_lists}
     lists[""] = elementary(configuration.conduits)
     shadowed = {name: tuple(shadows(rules)) for name, rules in lists.items()}
@@ -91,6 +92,17 @@ def _unused(configuration: Configuration) -> Iterator[Finding]:
         names, remedy = known.get(each.words, ((), ""))
         if each.name in names:
             yield _warning(each.place, f"nothing uses {each.words} {each.name}", remedy)
+
+
+def _for_names(configuration: Configuration) -> Iterator[Finding]:
+    for alias in configuration.aliases:
+        if static := naming(alias, configuration):
+            yield _warning(
+                alias.place,
+                f"nothing is done for this alias: {_plain(alias.alternate)} is the real address of "
+                f"the static in line {static.place.line}",
+                "such an alias is for DNS answers alone, which stay as they are here",
+            )
 
 
 def _shadow(shadow: Shadow) -> Finding:
@@ -152,7 +164,8 @@ class _Reach:
     def __init__(self, configuration: Configuration, dead: set[tuple[Place, Rule]]) -> None:
         self._configuration = configuration
         routing = Routing(configuration)
-        names = {each.name for each in configuration.interfaces}
+        self._levels = {each.name: each.level for each in configuration.interfaces}
+        names = self._levels.keys()
         self._translations = Translations(configuration, routing).between(names)
         self._mapped: dict[str, _ByNetwork[Translation]] = {name: _ByNetwork() for name in names}
         for each in self._translations:
@@ -196,6 +209,8 @@ class _Reach:
         if translation.mapped == static.real:
             return  # what keeps its addresses is written for what goes out, too
         bound = self._bound.get(outer)
+        if not bound and self._levels[outer] > self._levels[static.real_interface]:
+            return  # it passes without a rule
         permits = self._permits[outer if bound else ""]
         if any(_permits(rule, translation) for rule in permits.overlapping(translation.mapped)):
             return
@@ -208,8 +223,8 @@ class _Reach:
         yield _warning(
             static.place,
             f"no rule lets anything that comes in by {outer} reach {_plain(translation.mapped)}",
-            f"only what {_plain(static.real)} begins uses this static; if more should, write "
-            f"`{line}`",
+            f"only what {_plain(static.real)} begins uses this {translation.command}; if more "
+            f"should, write `{line}`",
         )
 
     def _is_untranslated(self, rule: Rule, interfaces: Iterable[str]) -> bool:

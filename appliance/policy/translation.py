@@ -1,4 +1,4 @@
-"""What translates addresses: `static`, one to one, and `nat`, to the addresses of `global`."""
+"""What translates addresses: `static` and `alias`, one to one, and `nat`, to those of `global`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from appliance.config.model import (
 from appliance.errors import Finding, FindingsError, Place
 from appliance.limits import UNLIMITED, Limits
 from appliance.policy.access_list import matches
+from appliance.policy.alias import as_static, naming
 from appliance.policy.pool import Pool
 from appliance.policy.routing import Routing
 from appliance.protocol import TCP, UDP
@@ -31,11 +32,11 @@ MAX_TRANSLATIONS = 0x3FFF
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A `static`, or one line of the access list of one, its addresses known.
+    """A `static`, one line of the access list of one, or an `alias`, its addresses known.
 
     Args:
         number: counts the translations of a configuration from 1.
-        static: the command.
+        static: the command, or what does the same as it.
         real: what is translated.
         real_port: port of the form with ports, else 0.
         mapped: what it maps to; for the `interface` form, the interface's own address.
@@ -44,6 +45,7 @@ class Translation:
             but the firewall answers to them. (Where a static maps addresses to themselves, or to
             others of the real side, they do not.)
         place: where the line stands that says it.
+        command: what it is, "static".
     """
 
     number: int
@@ -54,6 +56,7 @@ class Translation:
     peers: IPv4Network
     stands_in: bool
     place: Place
+    command: str = "static"
 
     keeps = False
 
@@ -165,7 +168,8 @@ AnyTranslation: TypeAlias = Translation | Dynamic
 class Translations:
     """All translations of a configuration, and which of them a packet gets.
 
-    The order is the vendor's: exemptions, then statics in the order of the file, then `nat` with an
+    The order is the vendor's: exemptions, then statics in the order of the file (and after them,
+    which is our own choice, each `alias`), then `nat` with an
     access list in that order, then `nat` of the smallest network.
 
     Args:
@@ -181,7 +185,8 @@ class Translations:
         self._routing = routing
         self._lists = {each.name: each.rules for each in configuration.access_lists}
         findings: list[Finding] = []
-        self.statics = self._made(configuration.statics, findings)
+        made = self._made(configuration.statics, findings)
+        self.statics = (*made, *self._aliased(configuration, len(made) + 1, findings))
         if findings:
             raise FindingsError(tuple(findings))
         pools = self._pools(configuration.globals)
@@ -261,6 +266,24 @@ class Translations:
                 ends = (static.real, static.real_port, mapped, ANY)
                 made.append(self._translation(len(made) + 1, static, *ends, static.place))
         return tuple(made)
+
+    def _aliased(
+        self, configuration: Configuration, number: int, findings: list[Finding]
+    ) -> Iterator[Translation]:
+        """What each `alias` translates, but for those that are there for DNS answers alone."""
+        for alias in configuration.aliases:
+            if naming(alias, configuration):
+                continue
+            leads = self._routing.towards(alias.foreign.network_address)
+            if leads is None:
+                problem = f"no interface that is up leads to {alias.foreign}"
+                findings.append(Finding(alias.place, problem, "write a `route` to it"))
+                continue
+            static = as_static(alias, leads.name)
+            ends = (alias.foreign, 0, alias.alternate, ANY)
+            made = self._translation(number, static, *ends, alias.place)
+            yield replace(made, command="alias")
+            number += 1
 
     def _of_list(
         self, static: Static, mapped: IPv4Network, number: int, findings: list[Finding]

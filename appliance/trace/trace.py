@@ -188,7 +188,7 @@ def _type(each: Trace, step: Step, source: Source) -> tuple[str, str]:
     if step.phase is Phase.TRANSLATION:
         _, server = each.ends
         line = source.quote(step.place)
-        subtype = ("static" if line.startswith("static") else "dynamic") if line else ""
+        subtype = ("static" if line.startswith(("static", "alias")) else "dynamic") if line else ""
         return ("NAT" if _real(server) == _mapped(server) else "UN-NAT"), subtype
     if step.phase is Phase.FIXUP and inspection:
         return "INSPECT", "inspect-esmtp" if inspection.modern_messages else "inspect-smtp"

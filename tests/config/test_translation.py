@@ -263,9 +263,3 @@ def test_interface_without_an_address_has_none_to_translate_to() -> None:
         "no ip address outside", "static (inside,outside) tcp interface 25 10.1.1.5 25"
     )
     assert error.place == Place("test.conf", 6, 16)
-
-
-def test_what_translates_and_is_not_implemented_is_told() -> None:
-    line = "alias (inside) 10.1.1.5 203.0.113.5"
-    assert "is not implemented" in warning_of(line).problem
-    assert replace(read(f"no {line}"), kept=()) == read()

@@ -72,6 +72,8 @@ class Dice(random.Random):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.groups: dict[str, list[str]] = {}
+        # So that all else is drawn as without them.
+        self._aliases = random.Random(seed)  # noqa: S311
         # Flows without ports meet their own way back, so they all begin on one side.
         self.portless_side = self.choice(sorted(PLACES))
         self.seven = self.random() < 0.5
@@ -92,6 +94,7 @@ class Dice(random.Random):
         lines += [self.static() for _ in range(self.randint(0, 6))]
         for number in range(self.randint(0, 3)):
             lines += self.policy_static(number)
+        lines += [self.alias() for _ in range(self._aliases.choice([0, 0, 1, 2]))]
         lines += self.pools()
         if not self.seven:
             lines += [f"conduit {self.rule()}" for _ in range(self.randint(0, 5))]
@@ -247,6 +250,35 @@ class Dice(random.Random):
         ]
         form = f"tcp {self.choice([outer, 'interface'])} {self.choice(PORTS)}"
         return [*lines, f"static {pair} {form} access-list {name}"]
+
+    def alias(self) -> str:
+        """A host or a network that one side reaches by other addresses."""
+        draw = self._aliases
+        side = draw.choice(["inside", "inside", "dmz", "outside"])
+        alternates = {
+            "inside": ["10.1.1.21", "203.0.113.9", "198.51.100.9", "192.0.2.9"],
+            "dmz": ["172.16.1.21", "203.0.113.9", "192.0.2.9"],
+            "outside": ["203.0.113.6", "198.51.100.9"],
+        }
+        if draw.random() < 0.3:
+            foreign = draw.choice(["10.1.1.8", "172.16.1.8", "198.18.0.0"])
+            alternate = draw.choice(["198.51.100.8", "192.0.2.8"])
+            return f"alias ({side}) {alternate} {foreign} 255.255.255.248"
+        others = [name for name in LINUX if name != side]
+        foreign = draw.choice(PLACES[draw.choice([*others, *others, side])])
+        mask = draw.choice(["", " 255.255.255.255"])
+        return f"alias ({side}) {draw.choice(alternates[side])} {foreign}{mask}"
+
+    def aliased(self, rules: Configuration) -> tuple[str, str, str]:
+        """Where a packet comes in that an alias may translate, its source and its destination."""
+        draw = self._aliases
+        alias = draw.choice(rules.aliases)
+        if draw.random() < 0.6:
+            ingress, destination = alias.interface, str(draw.choice(list(alias.alternate)))
+            return ingress, draw.choice(PLACES[ingress]), destination
+        ingress = draw.choice([name for name in LINUX if name != alias.interface])
+        source = str(draw.choice(list(alias.foreign)))
+        return ingress, source, draw.choice(PLACES[alias.interface])
 
     def pools(self) -> list[str]:
         """Some `nat` and `global`."""
@@ -416,6 +448,8 @@ class Dice(random.Random):
                 destination = self.choice(PLACES[self.choice(["outside", "dmz"])])
             case "spoofed":
                 source = self.choice(SPOOFED)
+        if rules.aliases and self._aliases.random() < 0.3:
+            ingress, source, destination = self.aliased(rules)
         if ports[0] != own_port:
             ports[1] = 20000 + number  # or it might be the way back of a flow that came in
         if protocol == 47 and ingress != self.portless_side:

@@ -57,6 +57,7 @@ def test_kernel_and_policy_agree(differential: Differential, seed: int) -> None:
         (111, r"protocol-object .*", "protocol-object 99"),
         (103, r"icmp-object .*", "icmp-object 99"),
         (109, r" inactive$", ""),
+        (103, r"^alias .*", ""),
         (105, r"( log| log 4 interval 9)$", ""),
     ],
 )
@@ -92,6 +93,7 @@ def test_the_dice_reach_every_feature(texts: list[str]) -> None:
         "out interface",
         "outbound 1 except",
         "outgoing_dest",
+        "alias (inside) ",
         "ip verify reverse-path",
         "sysopt noproxyarp",
         "ASA Version 8.2(1)",
