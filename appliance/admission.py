@@ -6,16 +6,23 @@ inspect it; in replay `appliance.policy` answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from appliance.config.model import FlowLog, LineLog
-from appliance.events import Denial, Endpoint
+from appliance.events import Denial, Endpoint, Flow
 from appliance.limits import UNLIMITED, Limits
 from appliance.smtp.release import Release
 from appliance.tcp.timeouts import USUAL, Idle
+
+Live: TypeAlias = Callable[[int, IPv4Address, IPv4Address], Iterable[Flow]]
+"""The connections that live: of a protocol, from a client to a server by their real addresses."""
+
+
+def _none(protocol: int, client: IPv4Address, server: IPv4Address) -> Iterable[Flow]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class Opening:
         begins: whether it begins a flow; if not, the beginning was not seen.
         time: when it came, in seconds since 1970; None where that is not to be judged by, and
             then every time range includes it.
+        live: the connections that live when it comes; none where a packet is judged alone.
     """
 
     protocol: int
@@ -46,6 +54,7 @@ class Opening:
     egress: str = ""
     begins: bool = True
     time: float | None = None
+    live: Live = field(default=_none, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

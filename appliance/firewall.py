@@ -199,11 +199,14 @@ class Firewall:
         self._flows = Flows()
         self._restless.clear()
 
+    def _ask(self, opening: Opening) -> Admission:
+        return self._admit(replace(opening, live=self._flows.live))
+
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
         opening = of_segment(segment, ingress, egress, now)
         if opening.begins:
-            admission = self._admit(opening)
+            admission = self._ask(opening)
             self._access_log.take(opening, admission, now)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
@@ -220,10 +223,10 @@ class Firewall:
     def _adopt(self, opening: Opening, segment: Segment, key: Key, now: float) -> Verdict:
         """Take up a connection in the middle: its client is the end whose SYN would be let in and
         inspected, and failing that the one that sent this segment."""
-        admission = self._admit(opening)
+        admission = self._ask(opening)
         from_client = True
         if admission.inspection is None or segment.flags & SYN:
-            reverse = self._admit(
+            reverse = self._ask(
                 Opening(
                     protocol=TCP,
                     source=opening.destination,
@@ -310,7 +313,7 @@ class Firewall:
             verdict = known[0].touch(now)
             self._flows.note(key)
             return verdict
-        admission = self._admit(opening)
+        admission = self._ask(opening)
         self._access_log.take(opening, admission, now)
         if admission.denial is None and protocol == UDP:
             admission = replace(admission, denial=self._flows.denial(UDP, admission.limits))

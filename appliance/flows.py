@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from typing import TypeAlias
 
-from appliance.events import Closing, Denial, Phase
+from appliance.events import Closing, Denial, Flow, Phase
 from appliance.limits import UNLIMITED, Census, Limits
 from appliance.protocol import UDP
 from appliance.tcp.connection import Connection
@@ -41,6 +42,19 @@ class Flows:
     def __iter__(self) -> Iterator[tuple[Key, AnyFlow]]:
         """Each flow once, under the key of its client's packets."""
         return ((key, flow) for key, (flow, from_client) in self._flows.items() if from_client)
+
+    def live(self, protocol: int, client: IPv4Address, server: IPv4Address) -> Iterator[Flow]:
+        """The flows from one host to another that are not closed.
+
+        Args:
+            protocol: their IP protocol number.
+            client: the real address of the one that began them.
+            server: that of the other one.
+        """
+        for key, flow in self:
+            ends = flow.flow.client.address, flow.flow.server.address
+            if key[0] == protocol and flow.closing is None and ends == (client, server):
+                yield flow.flow
 
     def denial(self, protocol: int, limits: Limits) -> Denial | None:
         """Why there may not be another flow, None if there may.

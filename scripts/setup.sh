@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-RUN=(iproute2 iptables libnetfilter-queue1 procps)
+RUN=(iproute2 iptables libnetfilter-queue1 nftables procps)
 BUILD=(gcc libc6-dev libnetfilter-queue-dev) # NetfilterQueue comes as source only
 TEST=(curl libnet-ssleay-perl libsasl2-modules openssl postfix swaks tshark)
 UNPACKED=(exim4-daemon-light sendmail-bin) # for one test; to install them is to remove postfix

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from appliance.config.command import Command, unimplemented
+from appliance.config.command import Command
 from appliance.config.draft import Draft, Entry, Use
 from appliance.config.grammar import (
     Argument,
@@ -434,5 +434,4 @@ COMMANDS = (
             "that of 4.0 to 4.4."
         ),
     ),
-    unimplemented("established", "let return connections in", "it lets nothing in here"),
 )

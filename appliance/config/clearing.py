@@ -124,6 +124,7 @@ COMMANDS = (
     ),
     *_clear("alias", "remove all lines of `alias`", _emptying("aliases")),
     *_clear("conduit", "remove all conduits", _emptying("conduits"), until=SEVEN),
+    *_clear("established", "remove all lines of `established`", _emptying("established")),
     *_clear("fixup", "set the ports of inspection back", _clear_fixup, until=SEVEN),
     *_clear("global", "remove all addresses of `global`", _emptying("globals")),
     *_clear("icmp", "let all ICMP in again", _emptying("icmp_rules")),

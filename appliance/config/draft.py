@@ -16,6 +16,7 @@ from appliance.config.model import (
     Alias,
     Apply,
     ClassMap,
+    Established,
     Fixup,
     FlowLog,
     Global,
@@ -337,6 +338,7 @@ class Draft:
     outbounds: list[Outbound] = field(default_factory=list)
     applied: list[Bound[Apply]] = field(default_factory=list)
     aliases: list[Bound[Alias]] = field(default_factory=list)
+    established: list[Established] = field(default_factory=list)
     icmp_rules: list[Bound[IcmpRule]] = field(default_factory=list)
     verified: dict[str, Use] = field(default_factory=dict)
     silent: dict[str, Use] = field(default_factory=dict)

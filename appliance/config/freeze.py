@@ -109,6 +109,7 @@ def freeze(draft: Draft) -> Configuration:
         hairpins_pass=draft.hairpins_pass,
         timeouts=tuple(sorted(draft.timeouts.values(), key=lambda each: (each.name, each.kind))),
         aliases=tuple(entry.item for entry in draft.aliases),
+        established=tuple(draft.established),
     )
 
 

@@ -216,6 +216,28 @@ class PortRange:
 
 
 @dataclass(frozen=True, slots=True)
+class PortsOrAll:
+    """A port, or two with `-` between; 0 is every port, and its value (0, 0)."""
+
+    label = "PORT[-PORT]"
+    expects = "a port or a range of ports, such as 25 or 25-30, or 0 for all"
+
+    def parse(self, word: str, names: Names) -> tuple[int, int]:
+        """Read one word, see `Kind`."""
+        parts = word.split("-") if re.fullmatch(r"[0-9]+-[0-9]+", word) else [word, word]
+        low, high = (self._port(part, names) for part in parts)
+        if low > high:
+            raise Mismatch(f"{quoted(word)} is a range whose end is before its start")
+        return low, high
+
+    def _port(self, word: str, names: Names) -> int:
+        try:
+            return Port("tcp").parse(word, names)
+        except Mismatch:
+            return Port("udp").parse(word, names)
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A word of a certain shape.
 

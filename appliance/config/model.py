@@ -538,6 +538,42 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class PortsOf:
+    """Ports of a protocol.
+
+    Args:
+        protocol: IP protocol number, of TCP or UDP.
+        low: the lowest one, 0 where all are meant.
+        high: the highest one, likewise.
+    """
+
+    protocol: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """`established`: what may come back to a host while it has a connection to the sender.
+
+    Args:
+        protocol: of the connection, IP protocol number of TCP or UDP.
+        destination_port: to which it went, 0 for any.
+        source_port: from which it came, 0 for any.
+        permit_to: where what comes back may go to, None for anywhere.
+        permit_from: where it may come from, likewise.
+        place: where it stands.
+    """
+
+    protocol: int
+    destination_port: int
+    source_port: int
+    permit_to: PortsOf | None
+    permit_from: PortsOf | None
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IcmpRule:
     """`icmp`: whether ICMP to an interface of the firewall itself is let in.
 
@@ -883,6 +919,7 @@ class Configuration:
     hairpins_pass: bool = False
     timeouts: tuple[Timeout, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    established: tuple[Established, ...] = ()
 
     @property
     def language(self) -> Language:

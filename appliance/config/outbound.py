@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from appliance.config.command import Command
 from appliance.config.draft import Bound, Draft
 from appliance.config.dynamic import INTERFACE_OF, use_of
 from appliance.config.grammar import Argument, Arguments, Keyword, OneOf, Options, Sequence
-from appliance.config.kinds import ADDRESS, NETMASK, Choice, Integer, Mismatch, Names, Port
+from appliance.config.kinds import ADDRESS, NETMASK, Choice, Integer, PortsOrAll
 from appliance.config.language import SEVEN
-from appliance.config.line import quoted
 from appliance.config.model import Action, Apply, Configuration, Outbound
 from appliance.protocol import ICMP, TCP, UDP
 
 _PROTOCOLS = {"ip": 0, "icmp": ICMP, "tcp": TCP, "udp": UDP}
 _NAMES = {number: name for name, number in _PROTOCOLS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Ports:
-    """A port, or two with `-` between; 0 is every port, and its value (0, 0)."""
-
-    label = "PORT[-PORT]"
-    expects = "a port or a range of ports, such as 25 or 25-30, or 0 for all"
-
-    def parse(self, word: str, names: Names) -> tuple[int, int]:
-        """Read one word, see `Kind`."""
-        parts = word.split("-") if re.fullmatch(r"[0-9]+-[0-9]+", word) else [word, word]
-        low, high = (self._port(part, names) for part in parts)
-        if low > high:
-            raise Mismatch(f"{quoted(word)} is a range whose end is before its start")
-        return low, high
-
-    def _port(self, word: str, names: Names) -> int:
-        try:
-            return Port("tcp").parse(word, names)
-        except Mismatch:
-            return Port("udp").parse(word, names)
 
 
 def _outbound(draft: Draft, arguments: Arguments) -> Outbound:
@@ -115,7 +90,7 @@ _LINE = Sequence(
     OneOf(*(Keyword(action.value, "action", action) for action in Action)),
     Argument("address", ADDRESS),
     Options(Argument("netmask", NETMASK)),
-    Options(Argument("ports", _Ports())),
+    Options(Argument("ports", PortsOrAll())),
     Options(Argument("protocol", Choice("PROTOCOL", "a protocol", _PROTOCOLS, (0, 255)))),
 )
 

@@ -9,6 +9,9 @@
     bit  23     it was permitted
     bits 24-31  not ours, left alone
 
+Of the packet mark, RETURNS is set while the first packet of a connection is judged that
+`established` lets in.
+
 The rules write it once, at a connection's first packet, and copy it to the mark of each packet
 that they queue. So a reload changes new connections only, one worker sees both directions, and
 connections of equal addresses (one client port to two translations of one server) stay apart.
@@ -23,6 +26,9 @@ WORKER = 0x003F0000
 INSPECTED = 0x00400000
 PERMITTED = 0x00800000
 ALL = TRANSLATION | HAIRPIN | ANSWERED | WORKER | INSPECTED | PERMITTED
+
+RETURNS = HAIRPIN
+"""The packet mark of what comes back to a host that has a connection to the sender."""
 
 OWN_PACKET = INSPECTED
 """The packet mark (SO_MARK) of what the firewall sends itself: a connection never has just this."""

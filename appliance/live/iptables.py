@@ -1,4 +1,4 @@
-"""Netfilter rules put in force and taken out again, by the iptables commands."""
+"""Netfilter rules put in force and taken out again, by the iptables and nft commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.config.helpers import Helped
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
+from appliance.live import returns
 from appliance.live.command import run
 from appliance.live.hits import kept_counts, saved_counts
 from appliance.live.netfilter import CLOSED, Rules
@@ -41,6 +42,7 @@ def install(rules: Rules, replaced: Rules | None = None) -> None:
     _put_helpers(rules.raw)
     if _has_ipv6():
         _load("ip6tables", rules.filter6)
+    returns.install(rules.returns, replaced.returns if replaced else "")
     put(rules.filter)
 
 
@@ -63,6 +65,7 @@ def withdraw() -> bool:
         _load("ip6tables", Table("filter"))
     if ours:
         _load("iptables", Table("filter"))
+        returns.install("")
     return ours or ours6
 
 

@@ -38,6 +38,7 @@ from appliance.live.matching import (
     matches,
     matches_leaving,
 )
+from appliance.live.returns import compile_returns
 from appliance.live.table import Chain, Table
 from appliance.policy.outbound import exceptions, ranked
 from appliance.policy.pool import ECHO
@@ -67,6 +68,7 @@ _NUMBER_OF_SOURCE = (
     f"{_UNTRANSLATED} -j CONNMARK --save-mark "
     f"--nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
 )
+_NO_RETURN = f"-m mark ! --mark {connmark.RETURNS:#x}/{connmark.RETURNS:#x}"
 _HAIRPIN = f"-m connmark --mark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}"
 _WITHOUT_PORTS = Chain(
     "PIXGUARD-PORTS",
@@ -89,12 +91,14 @@ class Rules:
         nat: translates.
         raw: gives connections the helpers that read them.
         filter6: keeps IPv6 from passing between the interfaces.
+        returns: knows which hosts have connections to which, see `appliance.live.returns`.
     """
 
     filter: Table
     nat: Table
     raw: Table
     filter6: Table
+    returns: str
 
     def closed(self) -> Table:
         """The filter table, but new connections are dropped."""
@@ -159,7 +163,8 @@ class _Compiler:
         )
 
     def rules(self) -> Rules:
-        return Rules(self._filter(), self._nat(), self._helpers.raw(), self._filter6())
+        returns = compile_returns(self._configuration, self._interfaces)
+        return Rules(self._filter(), self._nat(), self._helpers.raw(), self._filter6(), returns)
 
     def _filter(self) -> Table:
         chains = [*self._entrance("-j PIXGUARD-STATE", _DENY), self._state(), self._new()]
@@ -281,12 +286,13 @@ class _Compiler:
         rules = [_FORGET]
         if name in self._configuration.verified:
             rules.append(f"-j PIXGUARD-PATH{self._index(name)}")
-        rules += [f"-j PIXGUARD-ACL-{linux}"] if bound else []
+        unless = f"{_NO_RETURN} " if self._may_return(interface) else ""
+        rules += [f"{unless}-j PIXGUARD-ACL-{linux}"] if bound else []
         for other, other_linux in self._interfaces:
             if other.level == interface.level and not self._equals_pass(interface, other):
                 rules.append(f"-o {other_linux} {_DENY}")
             elif other.level > interface.level and not bound:
-                rules.append(f"-o {other_linux} -j PIXGUARD-CONDUITS")
+                rules.append(f"-o {other_linux} {unless}-j PIXGUARD-CONDUITS")
             elif other.level < interface.level and not bound:
                 rules += [
                     f"-o {other_linux} -j {_outbound_chain(each.number, each.by_destination)}"
@@ -321,6 +327,12 @@ class _Compiler:
         if bound and any(map(_is_marked, self._bound[name])):
             rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
         return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", _DENY))
+
+    def _may_return(self, interface: Interface) -> bool:
+        """Whether what comes in by an interface may come back to a host, by `established`."""
+        return bool(self._configuration.established) and any(
+            other.level > interface.level for other, _ in self._interfaces
+        )
 
     def _index(self, name: str) -> int:
         return list(self._linux).index(name) + 1
@@ -761,5 +773,7 @@ def print_rules(config_path: Path, box_path: Path) -> int:
     click.echo(f"# iptables-restore --noflush\n{rules.filter.text()}{rules.nat.text()}", nl=False)
     if rules.raw.chains:
         click.echo(rules.raw.text(), nl=False)
+    if rules.returns:
+        click.echo(f"# nft -f -\n{rules.returns}", nl=False)
     click.echo(f"# ip6tables-restore --noflush\n{rules.filter6.text()}", nl=False)
     return 0

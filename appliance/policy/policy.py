@@ -1,10 +1,10 @@
 """What a configuration means for the first packet of a flow, as PIX 6.3 takes it.
 
-The order is the device's: the interfaces, then where the source may be, then the access list,
-conduits or outbound lists (which see addresses as they are on the wire where the packet enters),
-then the translation, then the access list of the interface that it leaves by (which sees them as
-they are there), then the fixup by the port that the server has after translation. Connections
-that others open are judged like all, since nobody here reads FTP and its like.
+The order is the device's: the interfaces, then where the source may be, then `established`, the
+access list, conduits or outbound lists (which see addresses as they are on the wire where the
+packet enters), then the translation, then the access list of the interface that it leaves by (which
+sees them as they are there), then the fixup by the port that the server has after translation.
+Connections that others open are judged like all, since nobody here reads FTP and its like.
 `appliance.live.netfilter` says the same to the kernel.
 """
 
@@ -20,6 +20,7 @@ from appliance.errors import Place
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED
 from appliance.policy.access_list import Rules, matches
+from appliance.policy.established import is_for, returning
 from appliance.policy.idle import idle_times
 from appliance.policy.outbound import denying
 from appliance.policy.pool import Pool
@@ -49,6 +50,7 @@ class Phase(Enum):
     ACCESS_LIST = "access-list"
     LEVELS = "security levels"
     CONDUIT = "conduit"
+    ESTABLISHED = "established"
     OUTBOUND_LIST = "outbound list"
     TRANSLATION = "translation"
     ACCESS_LIST_OUT = "access-list out"
@@ -146,6 +148,7 @@ class Policy:
             )
             for each in configuration.applied
         )
+        self._established = tuple((each, returning(each)) for each in configuration.established)
         self._idle = idle_times(configuration)
         self._conduits = Rules(elementary(configuration.conduits))
         self._configuration = configuration
@@ -282,6 +285,8 @@ class Policy:
         return Step(Phase.REVERSE_PATH, why, denial=Denial.REVERSE_PATH)
 
     def _permit(self, path: _Path, ingress: Interface, egress: Interface) -> Step:
+        if returned := self._returns(path, ingress, egress):
+            return returned
         if ingress.name in self._bound:
             return self._access_list(path.packet, *self._bound[ingress.name])
         levels = f"{ingress.name} (security{ingress.level}) to {egress.name} ({egress.level})"
@@ -303,6 +308,21 @@ class Policy:
             why = f"{levels} needs a conduit or an access list, and none permits it"
         denial = _NO_PERMIT.get(path.packet.protocol, Denial.NO_PERMIT_OTHER)
         return Step(Phase.CONDUIT, why, rule.place if rule else None, denial)
+
+    def _returns(self, path: _Path, ingress: Interface, egress: Interface) -> Step | None:
+        """Whether the host that it goes to has a connection to its source."""
+        if ingress.level >= egress.level:
+            return None
+        packet = path.packet
+        for line, rule in self._established:
+            if not matches(rule, packet):
+                continue
+            for flow in packet.live(line.protocol, path.real_destination, packet.source):
+                sides = flow.client.interface, flow.server.interface
+                if sides == (egress.name, ingress.name) and is_for(line, flow):
+                    why = f"{path.real_destination} has a connection to {packet.source}"
+                    return Step(Phase.ESTABLISHED, why, line.place)
+        return None
 
     def _outbound(self, packet: Opening, ingress: Interface) -> Step | None:
         for interface, number, by_destination, lines in self._outbounds:

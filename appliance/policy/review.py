@@ -40,7 +40,7 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     Returns:
         the findings in the order of the file, without the text of their lines.
     """
-    found = [*_unused(configuration), *_for_names(configuration)]
+    found = [*_unused(configuration), *_for_names(configuration), *_pooled(configuration)]
     lists = {each.name: each.rules for each in configuration.access_lists}
     lists[""] = elementary(configuration.conduits)
     shadowed = {name: tuple(shadows(rules)) for name, rules in lists.items()}
@@ -103,6 +103,19 @@ def _for_names(configuration: Configuration) -> Iterator[Finding]:
                 f"the static in line {static.place.line}",
                 "such an alias is for DNS answers alone, which stay as they are here",
             )
+
+
+def _pooled(configuration: Configuration) -> Iterator[Finding]:
+    """`established` where hosts have their addresses from a `global`."""
+    used = {each.number for each in configuration.nats}
+    pools = [each for each in configuration.globals if each.number in used]
+    for line in configuration.established if pools else ():
+        yield _warning(
+            line.place,
+            f"nothing comes back to addresses of the `global` in line {pools[0].place.line}",
+            "only hosts that a `static` or `nat 0` speaks of, or nothing translates, are come "
+            "back to",
+        )
 
 
 def _shadow(shadow: Shadow) -> Finding:

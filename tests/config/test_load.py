@@ -195,8 +195,9 @@ def test_an_error_as_it_is_printed() -> None:
 
 
 def test_a_warning_as_it_is_printed() -> None:
-    assert str(warning_of("established tcp 0 0")) == (
-        "test.conf:5:1: warning: `established` is not implemented\n    it lets nothing in here"
+    assert str(warning_of("filter java 80 0 0 0 0")) == (
+        "test.conf:5:1: warning: `filter` is not implemented\n"
+        "    what it blocks is not blocked here"
     )
 
 
@@ -283,9 +284,9 @@ def test_loading_a_bad_file_raises_all_its_findings(tmp_path: Path) -> None:
 
 def test_loading_tells_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "rules.conf"
-    path.write_text("established tcp 0 0\n")
+    path.write_text("filter java 80 0 0 0 0\n")
     load_configuration(path)
-    assert "`established` is not implemented" in capsys.readouterr().err
+    assert "`filter` is not implemented" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
@@ -361,7 +362,7 @@ def test_what_is_no_rule_file_is_not_read_to_its_end() -> None:
 
 def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = tmp_path / "good.conf", tmp_path / "bad.conf"
-    good.write_text("hostname fw\nnames\nestablished tcp 0 0\n")
+    good.write_text("hostname fw\nnames\nfilter java 80 0 0 0 0\n")
     bad.write_text("hostname\n")
     assert check_files([good]) == 0
     assert capsys.readouterr().out.endswith(f"{good}: good (3 commands, 1 warning)\n")

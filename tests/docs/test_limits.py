@@ -8,7 +8,7 @@ from pathlib import Path
 from appliance import access_log
 from appliance.box import Box
 from appliance.config.model import FlowLog
-from appliance.live import messages, netfilter, rate
+from appliance.live import messages, netfilter, rate, returns
 from appliance.smtp import dialogue, line
 from appliance.tcp import room, timeouts
 
@@ -33,6 +33,7 @@ def test_numbers_are_those_of_the_program():
         FlowLog().most,
         access_log.PERMITTED,
         *(netfilter.DENIALS_TOLD, netfilter.DENIALS_TOLD),
+        returns.PAIRS,
         Box(interfaces=()).queue_length,
         *(rate.LIMIT.lines, rate.LIMIT.lines),
         messages.MAX_WAITING,

@@ -133,8 +133,13 @@ class Router:
         """Forget every connection, and what was decided of it."""
         self.inner.call(_flush_connections)
 
-    def send(self, opening: Opening, number: int) -> bytes:
+    def send(self, opening: Opening, number: int, **fields: object) -> bytes:
         """Send the first packet of a flow; its IP identification is `number`.
+
+        Args:
+            opening: the packet.
+            number: its number.
+            fields: of its TCP header, if it is not a SYN.
 
         Returns:
             the packet, from its IPv4 header on.
@@ -142,7 +147,11 @@ class Router:
         packet = IP(src=str(opening.source), dst=str(opening.destination), id=number, ttl=TTL)
         match opening.protocol:
             case 6:
-                packet /= TCP(sport=opening.source_port, dport=opening.destination_port, flags="S")
+                packet /= TCP(
+                    sport=opening.source_port,
+                    dport=opening.destination_port,
+                    **{"flags": "S", **fields},
+                )
             case 17:
                 packet /= UDP(sport=opening.source_port, dport=opening.destination_port)
             case 1:

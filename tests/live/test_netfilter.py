@@ -399,3 +399,28 @@ def test_a_policy_at_an_interface_lets_in_what_comes_or_goes_there() -> None:
     )
     rules = [e for e in chain(compile_rules(made, BOX).filter, "PIXGUARD-STATE") if "ftp" in e]
     assert [each.split()[:2] for each in rules] == [["-i", "eth0"], ["-o", "eth0"]]
+
+
+def test_pairs_are_kept_only_where_somebody_may_come_back() -> None:
+    line = "established tcp 4000 0 permitto tcp 6000"
+    bound = ("access-list a deny ip any any", "access-group a in interface outside")
+    inner = "access-group a in interface inside"
+    assert compile_rules(configuration(TWO_INTERFACES), BOX).returns == ""
+    rules = compile_rules(configuration(TWO_INTERFACES, line, *bound, inner), BOX)
+    judged = "PIXGUARD-ACL-eth0"
+    (asked,) = [rule for rule in chain(rules.filter, "PIXGUARD-IN-eth0") if judged in rule]
+    assert asked == "-m mark ! --mark 0x4000/0x4000 -j PIXGUARD-ACL-eth0"
+    # No mark of anybody's lets what goes out pass by the list there.
+    assert "-j PIXGUARD-ACL-eth1" in chain(rules.filter, "PIXGUARD-IN-eth1")
+    for name, priority in (("began", 1), ("returns", -1)):
+        hook = f"type filter hook forward priority {priority}; policy accept;"
+        # The first rule lets what is established go on.
+        start = f"chain {name} {{\n    {hook}\n    ct state != new accept\n"
+        assert start in rules.returns
+
+
+def test_a_line_that_moves_leaves_the_pairs_alone() -> None:
+    line = "established tcp 4000 0 permitto tcp 6000"
+    here = compile_rules(configuration(TWO_INTERFACES, line), BOX)
+    there = compile_rules(configuration(TWO_INTERFACES, "hostname fw", line), BOX)
+    assert here.returns == there.returns != ""

@@ -12,7 +12,7 @@ from tests.namespaces import needs_namespaces
 
 SETUP = Path(__file__).parents[2] / "scripts" / "setup.sh"
 
-RUNS = ("iproute2", "iptables", "libnetfilter-queue1", "procps")
+RUNS = ("iproute2", "iptables", "libnetfilter-queue1", "nftables", "procps")
 BUILDS = ("gcc", "libc6-dev", "libnetfilter-queue-dev")
 TESTS = ("curl", "libnet-ssleay-perl", "libsasl2-modules", "openssl", "postfix", "swaks", "tshark")
 
@@ -132,7 +132,7 @@ def test_without_root_the_missing_packages_are_named_and_apt_is_left_alone(
     machine.installed("iproute2", "procps", *BUILDS)
     result = machine.set_up("run")
     assert result.returncode == 1
-    assert "--no-install-recommends iptables libnetfilter-queue1\n" in result.stderr
+    assert "--no-install-recommends iptables libnetfilter-queue1 nftables\n" in result.stderr
     assert "replay" in result.stderr
     assert machine.notes.read_text() == ""
     assert not (machine.tree / ".venv").exists()
