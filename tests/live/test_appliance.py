@@ -163,6 +163,17 @@ def test_at_its_end_everything_is_as_before(lab: Lab, number: int) -> None:
     assert not log_has(lab, PUT_BACK)()
 
 
+def test_the_table_of_nftables_comes_and_goes_with_established(lab: Lab, rules: Path) -> None:
+    assert run(lab, "nft", "list", "tables", "ip").count("pixguard") == 0
+    line = "established tcp 4000 0 permitto tcp 6000"
+    rules.write_text(rules.read_text().replace(": end", f"{line}\n: end"))
+    lab.appliance.send_signal(signal.SIGHUP)
+    eventually(log_has(lab, "pixguard: reloaded: "))
+    assert "set tcp-4000-0" in run(lab, "nft", "list", "table", "ip", "pixguard")
+    assert end(lab, signal.SIGTERM) == 0
+    assert run(lab, "nft", "list", "tables", "ip").count("pixguard") == 0
+
+
 def test_signals_that_come_together_end_it_once(lab: Lab) -> None:
     lab.appliance.send_signal(signal.SIGINT)
     lab.appliance.send_signal(signal.SIGHUP)

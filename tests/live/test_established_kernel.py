@@ -106,41 +106,55 @@ def test_it_goes_before_the_access_list_of_the_interface(router: Router) -> None
     assert not passes(router, back(17, 6001))
 
 
-def test_nobody_comes_back_when_the_connection_has_ended(router: Router) -> None:
-    put_in_force(router, configuration(SIX, *LINES))
-    connection = out(6, 4000)
-    assert passes(router, connection)
-    assert passes(router, back(6, 6000))
-    answer = replace(
+def deliver(router: Router, packet: Opening, flags: str, seq: int, ack: int) -> None:
+    number = next(NUMBERS)
+    router.send(packet, number, flags=flags, seq=seq, ack=ack)
+    assert number in router.collect()
+
+
+def answer(connection: Opening) -> Opening:
+    """What the server sends in a connection."""
+    return replace(
         connection,
         source=connection.destination,
-        source_port=4000,
+        source_port=connection.destination_port,
         destination=IPv4Address("203.0.113.5"),
         destination_port=connection.source_port,
         ingress="outside",
     )
-    number = next(NUMBERS)
-    router.send(answer, number, flags="RA", ack=1)
-    assert number in router.collect()
+
+
+def test_nobody_comes_back_when_the_connection_is_reset(router: Router) -> None:
+    put_in_force(router, configuration(SIX, *LINES))
+    connection = out(6, 4000)
+    assert passes(router, connection)
+    assert passes(router, back(6, 6000))
+    deliver(router, answer(connection), "RA", 0, 1)
+    assert ends_soon(router, lambda: back(6, 6000))
+
+
+def test_nobody_comes_back_when_both_ends_have_closed_the_connection(router: Router) -> None:
+    put_in_force(router, configuration(SIX, *LINES))
+    client = out(6, 4000)
+    server = answer(client)
+    assert passes(router, client)
+    deliver(router, server, "SA", 0, 1)
+    deliver(router, client, "A", 1, 1)
+    deliver(router, client, "FA", 1, 1)
+    time.sleep(3)  # the kernel looks every second
+    assert passes(router, back(6, 6000))
+    deliver(router, server, "FA", 1, 2)
+    deliver(router, client, "A", 2, 2)
     assert ends_soon(router, lambda: back(6, 6000))
 
 
 def test_one_connection_of_two_is_enough(router: Router) -> None:
     put_in_force(router, configuration(SIX, *LINES))
-    assert passes(router, out(6, 4000))
-    assert passes(router, out(6, 4000, sport=2001))
-    first = out(6, 4000)
-    reset = replace(
-        first,
-        source=first.destination,
-        source_port=4000,
-        destination=IPv4Address("203.0.113.5"),
-        destination_port=2000,
-        ingress="outside",
-    )
-    router.send(reset, 1, flags="RA", ack=1)
-    assert 1 in router.collect()
-    time.sleep(3)  # the kernel looks every second
+    first, second = out(6, 4000), out(6, 4000, sport=2001)
+    assert passes(router, first)
+    assert passes(router, second)
+    deliver(router, answer(first), "RA", 0, 1)
+    time.sleep(3)
     assert passes(router, back(6, 6000))
 
 
