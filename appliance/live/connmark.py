@@ -1,7 +1,8 @@
 """The connection mark: what was decided of a connection when it began, kept by the kernel.
 
-    bits  0-13  number of the translation of its destination, or failing that of its source (those
-                of the rule file, counted from 1: first the statics, then `nat`)
+    bits  0-13  number of the static of its destination; failing that, of what translates its
+                source; failing that, of the exemption of its destination (those of the rule file,
+                counted from 1: first the statics, then `nat`)
     bit  14     it came in by the interface that it leaves by
     bit  15     its release answers lines itself, so its ends count differently
     bits 16-21  its worker

@@ -64,9 +64,8 @@ _REFUSALS_TOLD = 50
 DENIALS_TOLD = 500
 """A second, of each interface: of as many denied packets the first worker is told."""
 _FORGET = f"-j MARK --set-xmark 0x0/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
-_NUMBER_OF_SOURCE = (
-    f"{_UNTRANSLATED} -j CONNMARK --save-mark "
-    f"--nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
+_SAVE_NUMBER = (
+    f"-j CONNMARK --save-mark --nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
 )
 _NO_RETURN = f"-m mark ! --mark {connmark.RETURNS:#x}/{connmark.RETURNS:#x}"
 _HAIRPIN = f"-m connmark --mark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}"
@@ -312,7 +311,7 @@ class _Compiler:
             for ingress, egress in self._pairs()
             if ingress == name
         ]
-        rules.append(_NUMBER_OF_SOURCE)
+        rules.append(f"{_UNTRANSLATED} {_SAVE_NUMBER}")
         for each in self._statics:
             if each.static.mapped_interface == name:
                 rules += _limits(each)
@@ -389,6 +388,12 @@ class _Compiler:
             rules += self._source(source, egress)
         if one > other and nat_control:
             rules.append(f"{NO_SOURCE} {_DENY}")
+        # An exemption leaves nothing to be done to the destination, so its number makes room.
+        for each in self._translations.nats_between(egress, ingress, exempt=True):
+            exempted = f"-m connmark --mark {each.number:#x}/{connmark.TRANSLATION:#x}"
+            rules.append(
+                f"{exempted} -m mark ! --mark 0x0/{connmark.TRANSLATION:#x} {_SAVE_NUMBER}"
+            )
         if egress in self._bound_out:
             rules.append(f"-j PIXGUARD-OUT-{self._linux[egress]}")
         if ingress == egress:
@@ -619,10 +624,7 @@ class _Compiler:
         for ingress, egress in self._pairs():
             sources = self._sources(ingress, egress)
             # The mark of what has both its addresses translated tells of the destination alone.
-            both: list[AnyTranslation] = [
-                *self._translations.statics_between(egress, ingress),
-                *self._translations.nats_between(egress, ingress, exempt=True),
-            ]
+            both = list(self._translations.statics_between(egress, ingress))
             if not sources or not both:
                 continue
             name = f"PIXGUARD-BOTH-{self._index(ingress)}-{self._index(egress)}"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from appliance.admission import Opening
+from appliance.policy.policy import Policy
+from appliance.smtp.release import DEFAULT
 from tests.live.dice import SEVEN, SIX
 from tests.live.router import Router, put_in_force, reload, running_router
 from tests.namespaces import needs_namespaces
@@ -82,6 +84,38 @@ def test_a_pool_is_answered_for(router: Router) -> None:
     assert "203.0.113.40" in router.inner.ip("neighbour", "show", "proxy")
     put_in_force(router, configuration(SIX, *PAT, "sysopt noproxyarp outside"))
     assert "203.0.113.40" not in router.inner.ip("neighbour", "show", "proxy")
+
+
+def test_a_source_is_translated_as_that_of_where_it_came_in(router: Router) -> None:
+    """Both addresses stay where an exemption is for one and nothing is for the other, though that
+    has the address of a host of another interface; where something is for it, it is changed."""
+    exempt = (
+        "access-list e permit ip 10.1.1.0 255.255.255.0 any",
+        "nat (inside) 0 access-list e",
+        "nat (dmz) 1 0 0 outside",
+        "global (inside) 1 10.1.1.40",
+        "conduit permit ip any any",
+    )
+    rules = configuration(SIX, *exempt)
+    put_in_force(router, rules)
+    packets = {
+        1: udp("outside", "172.16.1.5", "10.1.1.5", 4001),
+        2: udp("dmz", "172.16.1.5", "10.1.1.5", 4002),
+        3: udp("dmz", "198.18.0.1", "10.1.1.5", 4003),
+    }
+    for number, packet in packets.items():
+        router.send(packet, number)
+    seen = router.collect()
+    assert {number: str(each.source) for number, each in seen.items()} == {
+        1: "172.16.1.5",
+        2: "10.1.1.40",
+        3: "10.1.1.40",
+    }
+    policy = Policy(rules, DEFAULT)
+    judged = {number: policy.admit(packet) for number, packet in packets.items()}
+    assert {number: each.client.mapped for number, each in judged.items()} == {
+        number: each.source for number, each in seen.items()
+    }
 
 
 HAIRPIN = SEVEN.format(version="PIX Version 7.2(1)", level=50, where="global") + (
