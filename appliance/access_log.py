@@ -52,16 +52,18 @@ class AccessLog:
         self._alert_at = 0.0
 
     def take(self, opening: Opening, admission: Admission, now: float) -> None:
-        """Count a packet that began a flow, if the line that judged it wants that.
+        """Count a packet that began a flow, for each line that judged it and wants that.
 
         Args:
             opening: the packet.
             admission: what the policy said of it.
             now: the time in seconds.
         """
-        logged = admission.logged
-        if logged is None or logged.line.disabled:
-            return
+        for logged in admission.logged:
+            if not logged.line.disabled:
+                self._count(logged, opening, admission, now)
+
+    def _count(self, logged: Logged, opening: Opening, admission: Admission, now: float) -> None:
         self.expire(now)
         source, destination = admission.client, admission.server
         protocol = opening.protocol

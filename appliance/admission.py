@@ -87,7 +87,7 @@ class Admission:
         access_list: the name of the access list that denied it, "" if none did.
         limits: on the connections to the server's mapped address, or on those of a `nat`.
         idle: how long the flow may be idle.
-        logged: the line of an access list that it matched, if that has `log`.
+        logged: the lines with `log` that it matched in access lists, in that order.
     """
 
     client: Endpoint
@@ -98,7 +98,7 @@ class Admission:
     access_list: str = ""
     limits: Limits = UNLIMITED
     idle: Idle = USUAL
-    logged: Logged | None = None
+    logged: tuple[Logged, ...] = ()
 
 
 Admit: TypeAlias = Callable[[Opening], Admission]

@@ -108,7 +108,6 @@ def denied(
         flags: its TCP flags byte, or ICMP type times 256 plus code.
         now: the time in seconds.
     """
-    logged = admission.logged
     return PacketDenied(
         now,
         denial,
@@ -118,7 +117,7 @@ def denied(
         admission.access_list,
         flags,
         admission.limits,
-        quiet=denial is Denial.ACCESS_LIST and logged is not None and not logged.permitted,
+        quiet=denial is Denial.ACCESS_LIST and any(not each.permitted for each in admission.logged),
     )
 
 

@@ -160,6 +160,8 @@ class _Compiler:
             }
             for out in (False, True)
         )
+        bound = (*self._bound.values(), *self._bound_out.values())
+        self._logs = any(_is_marked(rule) for rules in bound for rule in rules)
 
     def rules(self) -> Rules:
         returns = compile_returns(self._configuration, self._interfaces)
@@ -323,7 +325,7 @@ class _Compiler:
             if nat.nat.interface == name and nat.nat.max_connections
         ]
         # What is denied is copied as such, and of one packet there is one copy.
-        if bound and any(map(_is_marked, self._bound[name])):
+        if self._logs:
             rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
         return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", _DENY))
 
@@ -454,11 +456,12 @@ class _Compiler:
         for other, _ in self._interfaces:
             for source in self._sources(other.name, interface.name):
                 sources[source.number] = source
-        rules = []
-        for rule in self._bound_out[interface.name]:
-            target = f"{comment(rule.place.line)} -j {'RETURN' if rule.permit else _DENIED}"
-            for match in matches_leaving(rule, sources.values(), interface.name):
-                rules.append(f"{match} {target}".strip())
+        rules = [
+            listed
+            for rule in self._bound_out[interface.name]
+            for match in matches_leaving(rule, sources.values(), interface.name)
+            for listed in _listed(rule, match, marked=self._logs)
+        ]
         return Chain(f"PIXGUARD-OUT-{linux}", (*rules, _DENY))
 
     def _path(self, interface: Interface, linux: str) -> Chain:
@@ -745,15 +748,29 @@ def _targets(translation: Translation) -> tuple[str, str]:
 
 def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
     """An access list or the conduits: what is permitted returns, marked if that is logged."""
-    made = []
-    for rule in rules:
-        silent = rule.log and rule.log.disabled
-        verdict = "-j RETURN" if rule.permit else _DROP if silent else _DENY
-        for match in matches(rule):
-            if _is_marked(rule):
-                made.append(f"{match} -j MARK --set-xmark {_LOGGED}")
-            made.append(f"{match} {comment(rule.place.line)} {verdict}")
+    made = [listed for rule in rules for match in matches(rule) for listed in _listed(rule, match)]
     return Chain(name, (*made, _DENY))
+
+
+def _listed(rule: Rule, match: str, marked: bool = False) -> Iterator[str]:
+    """What becomes of a packet that a line of an access list matches.
+
+    Args:
+        rule: the line.
+        match: what it matches.
+        marked: whether a list before this one may have marked the packet.
+    """
+    line = f"{match} {comment(rule.place.line)}"
+    if rule.permit:
+        if _is_marked(rule):
+            yield f"{match} -j MARK --set-xmark {_LOGGED}"
+        yield f"{line} -j RETURN"
+    elif rule.log and rule.log.disabled:
+        if marked:
+            yield f"{line} {_MARKED} {_DENY}"
+        yield f"{line} {_DROP}"
+    else:
+        yield f"{line} {_DENY}"
 
 
 def _is_marked(rule: Rule) -> bool:

@@ -171,7 +171,7 @@ class Policy:
             opening: as for `admit`.
         """
         decision = self._decide(opening)
-        logged = next((step.logged for step in decision.steps if step.logged), None)
+        logged = tuple(step.logged for step in decision.steps if step.logged)
         return replace(decision, admission=replace(decision.admission, logged=logged))
 
     def _decide(self, opening: Opening) -> Decision:
@@ -333,18 +333,20 @@ class Policy:
         return None
 
     def _access_list(self, packet: Opening, name: str, place: Place) -> Step:
-        rule = self._rules[name].first_match(packet)
+        return self._listed(Phase.ACCESS_LIST, name, self._rules[name].first_match(packet), place)
+
+    def _listed(self, phase: Phase, name: str, rule: Rule | None, place: Place) -> Step:
+        """What the line of an access list says that speaks of a packet first, if one does."""
         if rule is None:
             why = f"no rule of {name} permits it"
-            return Step(Phase.ACCESS_LIST, why, place, Denial.ACCESS_LIST, name)
+            return Step(phase, why, place, Denial.ACCESS_LIST, name)
         logged = None
         if rule.log:
-            flow_log = self._configuration.flow_log
-            logged = Logged(name, rule.permit, rule.log, flow_log)
+            logged = Logged(name, rule.permit, rule.log, self._configuration.flow_log)
         why = f"this rule of {name} {'permits' if rule.permit else 'denies'} it"
         if rule.permit:
-            return Step(Phase.ACCESS_LIST, why, rule.place, logged=logged)
-        return Step(Phase.ACCESS_LIST, why, rule.place, Denial.ACCESS_LIST, name, logged)
+            return Step(phase, why, rule.place, logged=logged)
+        return Step(phase, why, rule.place, Denial.ACCESS_LIST, name, logged)
 
     def _leave(self, path: _Path, ingress: Interface, egress: Interface) -> Step | None:
         """The access list of what leaves, which sees what the network there would see."""
@@ -352,17 +354,9 @@ class Policy:
             return None
         name, place = self._bound_out[egress.name]
         packet, pool = self._forwarded(path, egress)
-        for rule in self._lists[name].rules:
-            if not _speaks_of(rule, packet, pool):
-                continue
-            if rule.permit:
-                why = f"this rule of {name} permits it"
-                return Step(Phase.ACCESS_LIST_OUT, why, rule.place)
-            why, place = f"this rule of {name} denies it", rule.place
-            break
-        else:
-            why = f"no rule of {name} permits it"
-        return Step(Phase.ACCESS_LIST_OUT, why, place, Denial.ACCESS_LIST, name)
+        rules = self._lists[name].rules
+        rule = next((each for each in rules if _speaks_of(each, packet, pool)), None)
+        return self._listed(Phase.ACCESS_LIST_OUT, name, rule, place)
 
     def _forwarded(self, path: _Path, egress: Interface) -> tuple[Opening, Pool | None]:
         """A packet as it leaves, and the pool that its source is of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from appliance.firewall import Firewall
 from appliance.policy.policy import Policy
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog
+from tests.config.seven import SEVEN
 from tests.policy.rules import TWO_INTERFACES, configuration
 from tests.replay.packets import SYN, ipv4, tcp
 
@@ -25,11 +27,11 @@ NAMED = "tcp outside/198.51.100.7(4000) -> inside/203.0.113.5(25)"
 class Log:
     """A firewall, and the lines that it has drawn."""
 
-    def __init__(self, *rules: str, release: str = "6.3") -> None:
+    def __init__(self, *rules: str, release: str = "6.3", base: str = TWO_INTERFACES) -> None:
         syslog = Syslog("PIX", RELEASES[release])
         self.events: list[Event] = []
         self._word: Callable[[Event], str | None] = syslog.message
-        rule_file = configuration(TWO_INTERFACES, STATIC, *rules, BIND)
+        rule_file = configuration(base, STATIC, *rules, BIND)
         self._policy = Policy(rule_file, RELEASES[release])
         self.firewall = Firewall(self._policy.admit, self.events.append)
 
@@ -98,6 +100,47 @@ def test_what_is_permitted_and_has_no_translation_draws_both() -> None:
     log = Log("access-list mail permit tcp any any log")
     lines = log.give(tcp(CLIENT, ("203.0.113.6", 25), 1, 0, SYN), 0)
     assert [line.split(":")[0] for line in lines] == ["%PIX-6-106100", "%PIX-3-106011"]
+
+
+LEAVING = "access-group leaving out interface inside"
+
+
+@pytest.mark.parametrize(
+    ("entering", "leaving", "drawn"),
+    [
+        ("permit tcp any any", "permit tcp any any log", ["leaving permitted"]),
+        (
+            "permit tcp any any log",
+            "permit tcp any any log",
+            ["mail permitted", "leaving permitted"],
+        ),
+        ("permit tcp any any", "deny tcp any any log", ["leaving denied"]),
+        ("permit tcp any any log", "deny tcp any any log", ["mail permitted", "leaving denied"]),
+        ("permit tcp any any log", "deny tcp any any", ["mail permitted", "106023"]),
+        ("permit tcp any any log", "deny tcp any any log disable", ["mail permitted"]),
+        ("permit tcp any any log disable", "deny tcp any any", ["106023"]),
+        ("deny tcp any any log", "permit tcp any any log", ["mail denied"]),
+    ],
+)
+def test_each_list_on_the_way_has_its_own_log(
+    entering: str, leaving: str, drawn: list[str]
+) -> None:
+    """106023 tells of what the list of what leaves denies, whatever the other one logs."""
+    log = Log(
+        f"access-list mail extended {entering}",
+        f"access-list leaving extended {leaving}",
+        LEAVING,
+        release="7.2",
+        base=SEVEN,
+    )
+    lines = [line for line in log.give(syn(), 0) if "302013" not in line]
+    assert [
+        re.sub(r".*106100: access-list (\w+ \w+) .*|.*-(106023): .*", r"\1\2", line)
+        for line in lines
+    ] == drawn
+    assert all(NAMED in line for line in lines if "106100" in line)
+    again = [line for line in log.wait(300) if "106100" in line]
+    assert [line.split()[2:4] for line in again] == [name.split() for name in drawn if " " in name]
 
 
 @pytest.mark.parametrize("ending", ["", " log default"])

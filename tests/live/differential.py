@@ -142,7 +142,7 @@ def _expected_copies(decision: Decision) -> list[object]:
     admission = decision.admission
     logged, denial = admission.logged, admission.denial
     if denial is None:
-        return ["permitted"] if logged and not logged.line.disabled else []
+        return ["permitted"] if any(not each.line.disabled for each in logged) else []
     if denial is Denial.OWN_ADDRESS:
         return []  # the kernel does not forward it
     return [[(denial, admission.client, admission.server)]]
