@@ -9,15 +9,15 @@ them; what the line leaves open is filled in from what the interface has besides
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from itertools import product
 from random import Random
 from typing import TypeVar
 
 from appliance.admission import Opening
-from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, elementary
-from appliance.errors import Place
+from appliance.config.model import ANY, Configuration, Ports, Rule
+from appliance.diff.lines import Line, anything, lines_of, statics_of
 from appliance.policy.access_list import matches
 from appliance.protocol import ICMP, SMTP, TCP, UDP
 
@@ -93,67 +93,6 @@ def port_edges(ports: Ports) -> tuple[int, ...]:
     return tuple(n for n in dict.fromkeys(numbers) if 0 <= n <= 65535)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that judges or translates what comes in by an interface.
-
-    Args:
-        ingress: the interface.
-        rule: what it takes, as a rule.
-    """
-
-    ingress: str
-    rule: Rule
-
-
-def _lines(configuration: Configuration) -> Iterator[_Line]:
-    """All that judges, translates or leads what comes in by each interface."""
-    lists = {each.name: each.rules for each in configuration.access_lists}
-    bound = {
-        each.interface: lists[each.access_list]
-        for each in configuration.access_groups
-        if not each.out
-    }
-    conduits = elementary(configuration.conduits)
-    for interface in configuration.interfaces:
-        for rule in bound.get(interface.name, conduits):
-            yield _Line(interface.name, rule)
-        networks = [each.network for each in configuration.routes]
-        networks += [each.network for each in configuration.interfaces if each.network]
-        for network in networks:
-            yield _Line(interface.name, replace(_anything(interface.place), destination=network))
-    yield from _translations(configuration)
-
-
-def _translations(configuration: Configuration) -> Iterator[_Line]:
-    """What each static and each alias takes, on either side."""
-    own = {each.name: each.address for each in configuration.interfaces}
-    for static in configuration.statics:
-        taken = replace(_anything(static.place), protocol=static.protocol)
-        address = own.get(static.mapped_interface)
-        mapped = static.mapped or (IPv4Network(address) if address else None)
-        if mapped:
-            ports = _equal(static.mapped_port) if static.protocol else None
-            inward = replace(taken, destination=mapped, destination_ports=ports)
-            yield _Line(static.mapped_interface, inward)
-        ports = _equal(static.real_port) if static.protocol else None
-        yield _Line(static.real_interface, replace(taken, source=static.real, source_ports=ports))
-    for alias in configuration.aliases:
-        taken = _anything(alias.place)
-        yield _Line(alias.interface, replace(taken, destination=alias.alternate))
-        for interface in own:
-            if interface != alias.interface:
-                yield _Line(interface, replace(taken, source=alias.foreign))
-
-
-def _anything(place: Place) -> Rule:
-    return Rule(True, None, ANY, None, ANY, None, None, place)
-
-
-def _equal(port: int) -> Ports:
-    return Ports(Operator.EQ, port, port)
-
-
 def _in_both(one: Rule, other: Rule, ingress: str, source: IPv4Address) -> Iterator[Opening]:
     """Packets that two rules take: of the first and the last addresses that both have.
 
@@ -195,7 +134,7 @@ class _Maker:
     def __init__(self, old: Configuration, new: Configuration) -> None:
         self._both = (old, new)
         self._interfaces = {each.name: each for both in (new, old) for each in both.interfaces}
-        self._lines = [tuple(_lines(each)) for each in self._both]
+        self._lines = [tuple(lines_of(each)) for each in self._both]
         self._open_ports: dict[str, tuple[int, ...]] = {}
         self._open_destinations: dict[str, tuple[IPv4Address, ...]] = {}
 
@@ -214,7 +153,7 @@ class _Maker:
         for line in lines:
             yield from self._of(line)
 
-    def _changed(self) -> Iterator[_Line]:
+    def _changed(self) -> Iterator[Line]:
         old, new = self._lines
         shared = set(old) & set(new)
         # Of those that both have, the ones between the first and the last that are out of order.
@@ -225,11 +164,11 @@ class _Maker:
         yield from dict.fromkeys((*alone, *moved))
         if _what_is_inspected(self._both[0]) != _what_is_inspected(self._both[1]):
             for each in self._both:
-                yield from _translations(each)
+                yield from statics_of(each)
 
-    def _crossings(self, changed: Sequence[_Line]) -> Iterator[Opening]:
+    def _crossings(self, changed: Sequence[Line]) -> Iterator[Opening]:
         """Packets that a changed line and another one take: there a change may come to bear."""
-        others: dict[str, list[_Line]] = {}
+        others: dict[str, list[Line]] = {}
         for line in dict.fromkeys((*self._lines[0], *self._lines[1])):
             others.setdefault(line.ingress, []).append(line)
         number = sum(len(others[line.ingress]) for line in changed)
@@ -242,9 +181,9 @@ class _Maker:
     def _between_interfaces(self) -> Iterator[Opening]:
         """Packets from each interface to whatever may be behind the others."""
         for interface in self._interfaces.values():
-            yield from self._of(_Line(interface.name, _anything(interface.place)))
+            yield from self._of(Line(interface.name, anything(interface.place)))
 
-    def _of(self, line: _Line) -> Iterator[Opening]:
+    def _of(self, line: Line) -> Iterator[Opening]:
         """The packets of a line: those that it takes, and their neighbours."""
         rule = line.rule
         sources = edges(rule.source) if rule.source != ANY else ()
@@ -279,7 +218,7 @@ class _Maker:
         ordered = sorted(made, key=lambda each: not matches(rule, each))
         yield from ordered if apart == 1 else ordered[::apart]
 
-    def _ports(self, line: _Line, protocol: int) -> tuple[int, ...]:
+    def _ports(self, line: Line, protocol: int) -> tuple[int, ...]:
         if protocol not in (TCP, UDP):
             return (0,)
         if line.rule.destination_ports:
