@@ -15,13 +15,14 @@ from typing import Generic, TypeVar
 from appliance.admission import Opening
 from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLine, elementary
 from appliance.config.rules import printed_network
-from appliance.errors import Finding, FindingsError, Place, Severity
+from appliance.errors import Finding, FindingsError, Place
 from appliance.events import Denial
 from appliance.policy.alias import naming
 from appliance.policy.policy import Phase, Policy
 from appliance.policy.routing import Routing
 from appliance.policy.shadow import Shadow, shadows
 from appliance.policy.translation import Translation, Translations
+from appliance.policy.unused import unused, warning
 from appliance.protocol import ICMP, TCP
 from appliance.smtp.release import DEFAULT
 
@@ -40,7 +41,7 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     Returns:
         the findings in the order of the file, without the text of their lines.
     """
-    found = [*_unused(configuration), *_for_names(configuration), *_pooled(configuration)]
+    found = [*unused(configuration), *_for_names(configuration), *_pooled(configuration)]
     lists = {each.name: each.rules for each in configuration.access_lists}
     lists[""] = elementary(configuration.conduits)
     shadowed = {name: tuple(shadows(rules)) for name, rules in lists.items()}
@@ -57,47 +58,10 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     )
 
 
-def _warning(place: Place, problem: str, remedy: str) -> Finding:
-    return Finding(place, problem, remedy, severity=Severity.WARNING)
-
-
-def _unused(configuration: Configuration) -> Iterator[Finding]:
-    known = {
-        "access-list": (
-            {each.name for each in configuration.access_lists}
-            | {name for name, _ in configuration.standard_lists},
-            "what it says has no effect: bind it with `access-group`, or remove it",
-        ),
-        "class-map": (
-            {each.name for each in configuration.class_maps},
-            "name it by `class` in a `policy-map`, or remove it",
-        ),
-        "policy-map": (
-            {each.name for each in configuration.policy_maps},
-            "put it in force with `service-policy`, or remove it",
-        ),
-        "name": (
-            {each.name for each in configuration.names},
-            "write it in place of its address, or remove it",
-        ),
-    }
-    for group in configuration.object_groups:
-        words = f"object-group {group.kind.value}"
-        known.setdefault(words, (set(), "name it in a rule, or remove it"))[0].add(group.name)
-    known["time-range"] = (
-        {each.name for each in configuration.time_ranges},
-        "name it in a rule, or remove it",
-    )
-    for each in configuration.unmentioned:
-        names, remedy = known.get(each.words, ((), ""))
-        if each.name in names:
-            yield _warning(each.place, f"nothing uses {each.words} {each.name}", remedy)
-
-
 def _for_names(configuration: Configuration) -> Iterator[Finding]:
     for alias in configuration.aliases:
         if static := naming(alias, configuration):
-            yield _warning(
+            yield warning(
                 alias.place,
                 f"nothing is done for this alias: {_plain(alias.alternate)} is the real address of "
                 f"the static in line {static.place.line}",
@@ -110,7 +74,7 @@ def _pooled(configuration: Configuration) -> Iterator[Finding]:
     used = {each.number for each in configuration.nats}
     pools = [each for each in configuration.globals if each.number in used]
     for line in configuration.established if pools else ():
-        yield _warning(
+        yield warning(
             line.place,
             f"nothing comes back to addresses of the `global` in line {pools[0].place.line}",
             "only hosts that a `static` or `nat 0` speaks of, or nothing translates, are come "
@@ -125,12 +89,12 @@ def _shadow(shadow: Shadow) -> Finding:
     does = "permit" if rule.permit else "deny"
     if any(each.permit != rule.permit for each in shadow.by):
         other = "denied" if rule.permit else "permitted"
-        return _warning(
+        return warning(
             rule.place,
             f"no packet gets as far as this line: {which} before it takes all that it would {does}",
             f"it contradicts {which}, by which it is {other}: write it before that, or remove it",
         )
-    return _warning(
+    return warning(
         rule.place,
         f"no packet gets as far as this line: {which} before it does the same to all that it takes",
         "it is redundant: remove it",
@@ -233,7 +197,7 @@ class _Reach:
         else:
             line = f"access-list LIST permit tcp any {where} eq PORT` and `access-group LIST in "
             line += f"interface {outer}"
-        yield _warning(
+        yield warning(
             static.place,
             f"no rule lets anything that comes in by {outer} reach {_plain(translation.mapped)}",
             f"only what {_plain(static.real)} begins uses this {translation.command}; if more "
@@ -306,7 +270,7 @@ def _untranslated(rule: Rule, interface: str) -> Finding:
     network = rule.destination
     static = f"`static (INTERFACE,{interface}) {network.network_address} ADDRESS`"
     single = network.prefixlen == network.max_prefixlen
-    return _warning(
+    return warning(
         rule.place,
         f"nothing translates {'' if single else 'any address of '}{_plain(network)} for what comes "
         f"in by {interface}: what this line permits to go there does not pass",

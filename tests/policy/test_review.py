@@ -239,3 +239,79 @@ def test_a_rule_in_force_at_times_hides_none_that_is_always() -> None:
     assert not findings(times, STATIC, f"{mail} time-range day", mail, BOUND, interfaces=SEVEN)
     finding = only(times, STATIC, mail, f"{mail} time-range day", BOUND, interfaces=SEVEN)
     assert "redundant" in finding.remedy
+
+
+NAT = "nat (inside) 1 10.1.1.0 255.255.255.0"
+GLOBAL = "global (outside) 1 203.0.113.40"
+
+
+def test_a_nat_with_its_global_draws_nothing() -> None:
+    assert not findings(NAT, GLOBAL, "nat (inside) 0 10.1.2.0 255.255.255.0")
+
+
+def test_a_nat_without_a_global() -> None:
+    """Told as the file is read, and by nobody else."""
+    reading = read_rules(f"{TWO_INTERFACES}{NAT}\n", "test.conf")
+    assert [each.problem for each in reading.findings] == ["no `global` has the number 1"]
+    assert reading.configuration is not None
+    assert review(reading.configuration) == ()
+
+
+def test_a_global_without_a_nat() -> None:
+    finding = only(NAT, GLOBAL, "global (outside) 2 203.0.113.41")
+    assert finding.place.line == line(3)
+    assert finding.problem == "no `nat` has the number 2"
+
+
+@pytest.mark.parametrize(
+    ("number", "does"),
+    [(0, "this nat exempts nothing from translation"), (1, "this nat translates nothing")],
+)
+@pytest.mark.parametrize("rule", ["deny ip any any", "deny tcp any any eq smtp"])
+def test_an_access_list_of_a_nat_that_permits_nothing(number: int, does: str, rule: str) -> None:
+    lists = (f"access-list e {rule}", f"nat (inside) {number} access-list e")
+    finding = only(*lists, GLOBAL, NAT)
+    assert (finding.place.line, finding.problem) == (
+        line(2),
+        f"access-list e permits nothing: {does}",
+    )
+
+
+def test_an_access_list_of_a_nat_that_is_inactive() -> None:
+    lines = ("access-list e extended permit ip any any inactive", "nat (inside) 0 access-list e")
+    finding = only(*lines, interfaces=SEVEN)
+    assert finding.problem.startswith("access-list e permits nothing")
+
+
+def test_an_access_list_of_a_nat_that_does_not_exist_is_an_error() -> None:
+    reading = read_rules(f"{TWO_INTERFACES}nat (inside) 0 access-list e\n", "test.conf")
+    assert [each.problem for each in reading.findings] == ["access-list e does not exist"]
+    assert reading.configuration is None
+
+
+def test_a_nat_and_a_global_that_never_meet() -> None:
+    """The one is for what goes to less secure interfaces, the other on a more secure one."""
+    found = findings(
+        "nat (dmz) 1 172.16.1.0 255.255.255.0",
+        "global (inside) 1 10.1.1.40",
+        interfaces=THREE_INTERFACES,
+    )
+    assert [(each.place.line - line(0, THREE_INTERFACES), each.problem) for each in found] == [
+        (
+            1,
+            "what this translates passes nowhere: no `global` of number 1 is on an interface that "
+            "it goes to",
+        ),
+        (2, "no `nat` of number 1 is for what goes to inside: those there are on dmz"),
+    ]
+    assert not findings(
+        "nat (dmz) 1 172.16.1.0 255.255.255.0 outside",
+        "global (inside) 1 10.1.1.40",
+        interfaces=THREE_INTERFACES,
+    )
+
+
+def test_a_global_where_packets_leave_as_they_came() -> None:
+    lines = (NAT, "global (inside) 1 interface")
+    assert len(findings(*lines, interfaces=SEVEN)) == 2
+    assert not findings(*lines, "same-security-traffic permit intra-interface", interfaces=SEVEN)
