@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 
 from appliance.config.access_lists import clear_list
-from appliance.config.command import Command, Handler, ignored
-from appliance.config.draft import DEFAULT_SMTP_PORTS, Draft, default_fixups
+from appliance.config.command import GLOBAL, Command, Handler, State, ignored
+from appliance.config.draft import Draft
 from appliance.config.grammar import (
     NOTHING,
     Argument,
@@ -18,9 +19,42 @@ from appliance.config.grammar import (
     Sequence,
 )
 from appliance.config.groups import SINCE, clear_groups
+from appliance.config.hardware import clear_hardware
 from appliance.config.kinds import ACCESS_LIST
 from appliance.config.language import FIRST, SEVEN, Language
 from appliance.config.model import GroupKind
+from appliance.config.translation import clear_mailhosts
+
+_HISTORY = frozenset(
+    (
+        "language",
+        "version",
+        "version_place",
+        "notes",
+        "gaps",
+        "refused",
+        "definitions",
+        "mentions",
+        "findings",
+    )
+)
+"""What a draft knows of the file and not of the configuration."""
+
+_EVERYTHING = tuple(each.name for each in fields(Draft) if each.name not in _HISTORY)
+_PRIMARY = ("hardware", "interface_names", "addresses", "routes")
+_SECONDARY = (
+    "access_lists",
+    "standard_lists",
+    "conduits",
+    "globals",
+    "outbounds",
+    "applied",
+    "statics",
+    "aliases",
+    "mail_hosts",
+)
+_KEPT_PRIMARY = ("mtu",)
+_KEPT_SECONDARY = ("aaa-server", "telnet", "url-server")
 
 
 def _clear_access_list(draft: Draft, arguments: Arguments) -> None:
@@ -31,43 +65,47 @@ def _clear_access_list(draft: Draft, arguments: Arguments) -> None:
         clear_list(draft, each)
 
 
-def _clear_fixup(draft: Draft, arguments: Arguments) -> None:
-    draft.smtp_ports = DEFAULT_SMTP_PORTS
-    draft.fixups = default_fixups(draft.language)
+def _closing(attribute: str) -> Handler:
+    """Remove all blocks of a kind, with what is kept below their headings."""
 
-
-def _clear_class_maps(draft: Draft, arguments: Arguments) -> None:
-    for entry in draft.class_maps.values():
-        draft.kept.close((entry.heading,))
-    draft.class_maps.clear()
-
-
-def _clear_policy_maps(draft: Draft, arguments: Arguments) -> None:
-    for entry in draft.policy_maps.values():
-        draft.kept.close((entry.heading,))
-    draft.policy_maps.clear()
-
-
-def _clear_time_ranges(draft: Draft, arguments: Arguments) -> None:
-    for entry in draft.time_ranges.values():
-        draft.kept.close((entry.heading,))
-    draft.time_ranges.clear()
-
-
-def _emptying(attribute: str) -> Handler:
     def clear(draft: Draft, arguments: Arguments) -> None:
-        getattr(draft, attribute).clear()
+        blocks = getattr(draft, attribute)
+        for entry in blocks.values():
+            draft.kept.close((entry.heading,))
+        blocks.clear()
 
     return clear
 
 
-def _forgetting(words: str) -> Handler:
-    """`clear` of a command whose lines are kept and not done."""
+def _resetting(*attributes: str, kept: Iterable[str] = ()) -> Handler:
+    """Set parts of the draft back to what they are in an empty file.
+
+    Args:
+        attributes: the parts.
+        kept: first keywords of commands whose lines are kept and not done.
+    """
 
     def clear(draft: Draft, arguments: Arguments) -> None:
-        draft.kept.clear(words)
+        empty = Draft(language=draft.language)
+        for attribute in attributes:
+            setattr(draft, attribute, getattr(empty, attribute))
+        for words in kept:
+            draft.kept.clear(words)
 
     return clear
+
+
+def _clear_configuration(draft: Draft, arguments: Arguments) -> None:
+    """What 6.x calls the primary configuration is about interfaces, the secondary one about who
+    may pass; a device keeps the rest of it."""
+    match arguments.need("part", str):
+        case "primary":
+            clear = _resetting(*_PRIMARY, kept=_KEPT_PRIMARY)
+        case "secondary":
+            clear = _resetting(*_SECONDARY, kept=_KEPT_SECONDARY)
+        case _:
+            clear = _resetting(*_EVERYTHING)
+    clear(draft, arguments)
 
 
 def _clear(
@@ -81,24 +119,22 @@ def _clear(
     """`clear`, and `clear configure`, which is what it is called from 7.0 on."""
     yield Command(f"clear {what}", help, clear, form, since=since, until=until)
     if until is None:
-        yield Command(f"clear configure {what}", help, clear, form, since=max(since, SEVEN))
+        yield _clear_configure(what, help, clear, form, since)
 
 
-_KEPT = (
-    "aaa",
-    "aaa-server",
-    "banner",
-    "dhcpd",
-    "http",
-    "ntp",
-    "snmp-server",
-    "ssh",
-    "sysopt",
-    "telnet",
-)
+def _clear_configure(
+    what: str, help: str, clear: Handler, form: Piece = NOTHING, since: Language = FIRST
+) -> Command:
+    return Command(f"clear configure {what}", help, clear, form, since=max(since, SEVEN))
+
+
 _STATE = {
     "arp": "forget ARP entries, which Linux keeps here",
+    "counters": "count anew",
+    "interface": "count packets anew",
     "local-host": "end the connections of a host",
+    "logging": "empty the buffer of messages",
+    "uauth": "forget who has logged in",
     "xlate": "end connections",
 }
 _LIST = Options(
@@ -108,35 +144,86 @@ _LIST = Options(
     )
 )
 _KIND = Options(OneOf(*(Keyword(kind.value, "kind", kind) for kind in GroupKind)))
+_PART = OneOf(*(Keyword(part, "part", part) for part in ("primary", "secondary", "all")))
+_LOGGING = tuple(name for name in _EVERYTHING if name.startswith("log"))
 
 COMMANDS = (
     *_clear("access-list", "remove an access list, or all", _clear_access_list, _LIST),
-    *_clear("access-group", "unbind all access lists", _emptying("access_groups")),
+    *_clear("access-group", "unbind all access lists", _resetting("access_groups")),
     *_clear("object-group", "remove all groups, or all of a kind", clear_groups, _KIND, SINCE),
-    *_clear("time-range", "remove all time ranges", _clear_time_ranges, since=SEVEN),
-    *_clear("class-map", "remove all class maps", _clear_class_maps, since=SEVEN),
-    *_clear("policy-map", "remove all policy maps", _clear_policy_maps, since=SEVEN),
+    *_clear("time-range", "remove all time ranges", _closing("time_ranges"), since=SEVEN),
+    *_clear("class-map", "remove all class maps", _closing("class_maps"), since=SEVEN),
+    *_clear("policy-map", "remove all policy maps", _closing("policy_maps"), since=SEVEN),
     *_clear(
         "service-policy",
         "take all policy maps out of force",
-        _emptying("service_policies"),
+        _resetting("service_policies"),
         since=SEVEN,
     ),
-    *_clear("alias", "remove all lines of `alias`", _emptying("aliases")),
-    *_clear("conduit", "remove all conduits", _emptying("conduits"), until=SEVEN),
-    *_clear("established", "remove all lines of `established`", _emptying("established")),
-    *_clear("fixup", "set the ports of inspection back", _clear_fixup, until=SEVEN),
-    *_clear("global", "remove all addresses of `global`", _emptying("globals")),
-    *_clear("icmp", "let all ICMP in again", _emptying("icmp_rules")),
-    *_clear("nat", "remove all lines of `nat`", _emptying("nats")),
-    *_clear("timeout", "set all times back", _emptying("timeouts")),
-    *_clear("name", "remove all names", _emptying("names")),
-    *_clear("route", "remove all routes", _emptying("routes")),
-    *_clear("static", "remove all statics", _emptying("statics")),
-    *(
-        command
-        for words in _KEPT
-        for command in _clear(words, f"remove all lines of `{words}`", _forgetting(words))
+    *_clear("alias", "remove all lines of `alias`", _resetting("aliases")),
+    *_clear("established", "remove all lines of `established`", _resetting("established")),
+    *_clear("apply", "take all outbound lists out of force", _resetting("applied"), until=SEVEN),
+    *_clear("outbound", "remove all outbound lists", _resetting("outbounds"), until=SEVEN),
+    *_clear("conduit", "remove all conduits", _resetting("conduits"), until=SEVEN),
+    *_clear("mailhost", "remove all lines of `mailhost`", clear_mailhosts, until=SEVEN),
+    *_clear(
+        "fixup",
+        "set the ports of inspection back",
+        _resetting("smtp_ports", "fixups", kept=("fixup",)),
+        until=SEVEN,
+    ),
+    *_clear("global", "remove all addresses of `global`", _resetting("globals")),
+    *_clear("icmp", "let all ICMP in again", _resetting("icmp_rules", kept=("icmp",))),
+    *_clear("ip", "remove all addresses of interfaces", _resetting("addresses"), until=SEVEN),
+    *_clear("ip audit", "remove all lines of `ip audit`", _resetting(kept=("ip audit",))),
+    *_clear("ip local", "remove all lines of `ip local`", _resetting(kept=("ip local",))),
+    *_clear("ip verify", "let packets come from anywhere again", _resetting("verified")),
+    *_clear("nameif", "remove all names of interfaces", _resetting("interface_names"), until=SEVEN),
+    *_clear("nat", "remove all lines of `nat`", _resetting("nats")),
+    *_clear("timeout", "set all times back", _resetting("timeouts")),
+    *_clear("name", "remove all names", _resetting("names")),
+    *_clear("names", "remove all names", _resetting("names"), until=SEVEN),
+    *_clear("route", "remove all routes", _resetting("routes")),
+    *_clear("static", "remove all statics", _resetting("statics")),
+    *_clear("sysopt", "remove all lines of `sysopt`", _resetting("silent", kept=("sysopt",))),
+    _clear_configure("hostname", "set the name back", _resetting("hostname")),
+    _clear_configure("interface", "remove all that is said of interfaces", clear_hardware),
+    _clear_configure("logging", "log nothing", _resetting(*_LOGGING, kept=("logging",))),
+    _clear_configure("nat-control", "let pass what nothing translates", _resetting("nat_control")),
+    _clear_configure(
+        "same-security-traffic",
+        "let nothing pass between equal levels",
+        _resetting("equals_pass", "hairpins_pass"),
+    ),
+    _clear_configure("all", "remove all lines above", _resetting(*_EVERYTHING)),
+    Command(
+        "clear configure",
+        "remove what is said of interfaces, what is said of passing, or all lines above",
+        _clear_configuration,
+        _PART,
+        until=SEVEN,
+        detail="`primary` is interfaces, their addresses and routes; `secondary` access lists, "
+        "conduits, outbound lists, `static`, `global`, `alias`, `telnet` and the servers.",
     ),
     *(ignored(f"clear {what}", help) for what, help in _STATE.items()),
 )
+
+
+def of_kept(commands: Iterable[Command]) -> Iterator[Command]:
+    """`clear` of each family whose lines are kept and none of which is done.
+
+    Args:
+        commands: all others there are.
+    """
+    families: dict[str, list[Command]] = {}
+    for command in commands:
+        if command.mode is GLOBAL:
+            families.setdefault(command.words.split()[0], []).append(command)
+    for word, family in families.items():
+        if any(each.state is State.DONE or each.undo is None for each in family):
+            continue
+        help, clear = f"remove all lines of `{word}`", _resetting(kept=(word,))
+        since = min(each.since for each in family)
+        if since < SEVEN and word not in _STATE:
+            yield Command(f"clear {word}", help, clear)
+        yield _clear_configure(word, help, clear)

@@ -46,6 +46,14 @@ def _undo_interface(draft: Draft, arguments: Arguments) -> None:
     draft.kept.close((entry.heading,))
 
 
+def clear_hardware(draft: Draft, arguments: Arguments) -> None:
+    """Forget all interfaces, their names and their addresses."""
+    for entry in draft.hardware.values():
+        _unname(draft, entry)
+        draft.kept.close((entry.heading,))
+    draft.hardware.clear()
+
+
 def _unname(draft: Draft, entry: HardwareEntry) -> None:
     if entry.name:
         draft.interface_names.pop(entry.name.name, None)

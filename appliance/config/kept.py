@@ -59,12 +59,18 @@ class KeptLines:
         self.add(no)
 
     def clear(self, words: str) -> None:
-        """Take back all lines of a command.
+        """Take back all lines of a command, and what stands below them.
 
         Args:
-            words: its keywords.
+            words: its keywords, or the first of them.
         """
-        self._drop(path for path, line in list(self._lines.items()) if line.words == words)
+        self._drop(
+            [
+                path
+                for path, line in self._lines.items()
+                if not line.under and f"{line.words} ".startswith(f"{words} ")
+            ]
+        )
 
     def close(self, path: Path) -> None:
         """Take back all lines below a heading.

@@ -208,7 +208,7 @@ def _unknown(word: str, path: str, known: tuple[str, ...]) -> tuple[str, str]:
     return f"unknown {'keyword' if path else 'command'} {quoted(word)}{after}", remedy
 
 
-TABLE = Table(
+_FAMILIES = tuple(
     command
     for family in (
         identity,
@@ -235,3 +235,5 @@ TABLE = Table(
     )
     for command in family.COMMANDS
 )
+
+TABLE = Table((*_FAMILIES, *clearing.of_kept(_FAMILIES)))

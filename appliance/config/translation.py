@@ -246,6 +246,16 @@ def _undo_mailhost(draft: Draft, arguments: Arguments) -> None:
     draft.mail_hosts.remove(real)
 
 
+def clear_mailhosts(draft: Draft, arguments: Arguments) -> None:
+    """Remove what `mailhost` has made: statics, and the conduits to them."""
+    for claim, entry in list(draft.statics.items()):
+        permit = _permit(entry)
+        if entry.static.real.network_address in draft.mail_hosts and permit in draft.conduits:
+            draft.conduits.remove(permit)
+            del draft.statics[claim]
+    draft.mail_hosts.clear()
+
+
 def _enter_nat_control(draft: Draft, arguments: Arguments) -> None:
     draft.nat_control = True
 

@@ -21,7 +21,7 @@ def siblings(command: Command, depth: int) -> set[str]:
     """The keywords among which the one at that depth has to be told."""
     before = command.words.split()[:depth]
     others = (other.words.split() for other in TABLE.of(GLOBAL, LANGUAGE))
-    return {o[depth] for o in others if o[:depth] == before}
+    return {o[depth] for o in others if o[:depth] == before and len(o) > depth}
 
 
 @given(COMMANDS, st.data())
