@@ -222,15 +222,31 @@ class _Reader:
         return Severity.ERROR
 
     def _is_done(self, line: Line) -> bool:
-        """Whether a line is of a command that is done, so that it must not be passed over."""
-        words = [w.text.lower() for w in line.tokens if w.text.lower() != "no"]
-        word = words[0] if words else ""
-        if word == "timeout" and words[-1].isdigit():
-            return False  # of a server; the command `timeout` names what it is about, and a time
-        return any(
+        """Whether a line is of a command that is done, so that it must not be passed over.
+
+        It is of another one if that command's keywords cannot go on with its next word: a
+        server's `timeout 5` is none of connections.
+        """
+        cursor = Cursor(line, self.draft.usable_names(), self.draft.object_groups)
+        undo = line.tokens[0].text.lower() == "no"
+        if undo:
+            cursor.advance()
+        word = cursor.token.text.lower() if cursor.token else ""
+        if not any(
             command.state is State.DONE and command.words.split()[0] == word
             for command in TABLE.of(GLOBAL, self.draft.language)
-        )
+        ):
+            return False
+        following = None
+        try:
+            command, _ = TABLE.find(cursor, self.draft.language)
+            following = cursor.token
+            form = command.no_form if undo else command.form
+            form.parse(cursor, Arguments(Place(self.file, 0), (), None, ""))
+            finish(cursor, command.usage)
+        except Refusal as refusal:
+            return following is None or refusal.column != following.column
+        return True
 
     def _is_below_unknown(self, indent: int) -> bool:
         """Whether a line that nobody knows belongs to another one, of which that is told."""

@@ -126,6 +126,21 @@ def test_a_command_that_is_done_is_never_kept_unread_below_another() -> None:
     assert [each.name for each in good(*lines).access_lists] == ["101"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["access-list 101 deny tcp any any eq smpt", "timeout conn never", "ip adress x", "no route"],
+)
+def test_a_mistake_in_a_command_that_is_done_is_told_below_another(line: str) -> None:
+    assert error("dns server-group DefaultDNS", f"  {line}").place.line == 16
+
+
+@pytest.mark.parametrize("line", ["timeout 1000", "no timeout 1000", "timeout 0:30"])
+def test_a_word_of_a_command_that_is_done_may_mean_another_thing_below(line: str) -> None:
+    configuration = good("dns server-group d", f" {line}")
+    assert configuration.timeouts == ()
+    assert [kept.text for kept in configuration.kept] == ["dns server-group d", line]
+
+
 def test_lenience_leaves_out_what_nobody_knows_and_nothing_else() -> None:
     text = SEVEN + INSPECTION + "frobnicate all\n more of it\nhostname fw\n"
     lenient = read_rules(text, "f", lenient=True)
