@@ -28,6 +28,8 @@ BLOCKS += ["203.0.113.40 255.255.255.252", "203.0.113.32 255.255.255.240"]
 PORTS = [24, 25, 26, 80, 2525]
 OWN = {"outside": "203.0.113.1", "inside": "10.1.1.1", "dmz": "172.16.1.1"}
 PAIRS = [(one, other) for one in LINUX for other in LINUX if one != other]
+TIME_RANGES = ["always", "over", "begun", "workdays", "mornings"]
+PORTLESS = [47, 50]
 INWARDS = [("outside", "inside"), ("outside", "dmz"), ("dmz", "inside")]
 
 SIX = """\
@@ -62,6 +64,20 @@ service-policy global_policy {where}
 """
 
 
+TIMES = """\
+time-range always
+ periodic daily 0:00 to 23:59
+time-range over
+ absolute end 12:00 1 January 2020
+time-range begun
+ absolute start 12:00 1 January 2020
+time-range workdays
+ periodic weekdays 0:00 to 23:59
+time-range mornings
+ periodic daily 0:00 to 11:59
+"""
+
+
 class Dice(random.Random):
     """Draws rule files and packets.
 
@@ -90,6 +106,7 @@ class Dice(random.Random):
             lines += self.chosen("nat-control", 0.5)
             lines += self.chosen("same-security-traffic permit inter-interface", 0.7)
             lines += self.chosen("same-security-traffic permit intra-interface", 0.4)
+            text += TIMES
         text += "".join(f"{line}\n" for line in self.object_groups())
         lines += [self.static() for _ in range(self.randint(0, 6))]
         for number in range(self.randint(0, 3)):
@@ -113,6 +130,7 @@ class Dice(random.Random):
                     lines.append(f"access-group {chosen} {direction} interface {name}")
             lines += self.chosen(f"ip verify reverse-path interface {name}", 0.2)
             lines += self.chosen(f"sysopt noproxyarp {name}", 0.2)
+            lines += self.chosen(f"icmp deny any {name}", 0.1)
         lines += self.later_members()
         for line in lines:
             longer = f"{text}{line}\n"
@@ -210,7 +228,8 @@ class Dice(random.Random):
         outer = self.choice(outers[mapped])
         match self.choice(["host", "host", "port", "port", "interface", "network", "identity"]):
             case "host":
-                return f"static {pair} {outer} {host} netmask 255.255.255.255"
+                limits = self.choice(["", "", " 900 0", " 0 900"])
+                return f"static {pair} {outer} {host} netmask 255.255.255.255{limits}"
             case "identity":
                 return f"static {pair} {host} {host} netmask 255.255.255.255"
             case "network":
@@ -348,7 +367,9 @@ class Dice(random.Random):
         action = self.choice(["permit", "permit", "deny"])
         if self.random() < 0.3:
             return f"{action} {self.broad()}"
-        protocol = self.choice(["ip", "tcp", "tcp", "tcp", "udp", "icmp", "gre", "group", "group"])
+        protocol = self.choice(
+            ["ip", "tcp", "tcp", "tcp", "udp", "icmp", "gre", "esp", "group", "group"]
+        )
         one, other, end = self.network(), self.network(), ""
         if protocol in ("tcp", "udp"):
             one, other = one + self.ports(protocol), other + self.ports(protocol)
@@ -381,7 +402,10 @@ class Dice(random.Random):
     def tail(self) -> str:
         """What may stand at the end of a rule of an access list."""
         log = self.choice(["", "", "", " log", " log disable", " log default", " log 4 interval 9"])
-        return log + (" inactive" if self.seven and self.random() < 0.2 else "")
+        if not self.seven:
+            return log
+        times = ["", "", "", *(f" time-range {name}" for name in TIME_RANGES)]
+        return log + self.choice(times) + (" inactive" if self.random() < 0.2 else "")
 
     def network(self) -> str:
         host = f"host {self.choice([*MAPPED, *MAPPED, *ADDRESSES])}"
@@ -427,7 +451,7 @@ class Dice(random.Random):
         """
         statics = [static for static in rules.statics if not static.access_list]
         static: Static | None = self.choice(statics) if statics else None
-        protocol = (static.protocol if static else None) or self.choice([6, 6, 6, 17, 1, 47])
+        protocol = (static.protocol if static else None) or self.choice([6, 6, 6, 17, 1, *PORTLESS])
         ingress = self.choice(sorted(PLACES))
         source, destination = self.choice(PLACES[ingress]), self.choice(ADDRESSES)
         own_port = 10000 + number
@@ -452,7 +476,7 @@ class Dice(random.Random):
             ingress, source, destination = self.aliased(rules)
         if ports[0] != own_port:
             ports[1] = 20000 + number  # or it might be the way back of a flow that came in
-        if protocol == 47 and ingress != self.portless_side:
+        if protocol in PORTLESS and ingress != self.portless_side:
             protocol = 6
         if protocol not in (6, 17):
             ports = [0, 0]
@@ -462,7 +486,7 @@ class Dice(random.Random):
             ports[0],
             IPv4Address(destination),
             ports[1],
-            self.choice([8, 8, 13]) if protocol == 1 else -1,
+            self.choice([8, 8, 13, 17]) if protocol == 1 else -1,
             ingress,
         )
 

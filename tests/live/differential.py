@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from appliance.admission import Admission
+from appliance.admission import Admission, Opening
 from appliance.config.model import Configuration
 from appliance.events import Denial, Event, PacketDenied
 from appliance.live import connmark
@@ -21,6 +22,7 @@ from appliance.live.conntrack import Conntrack
 from appliance.live.denials import Denials
 from appliance.live.packet_log import PacketLog
 from appliance.policy.policy import Decision, Policy
+from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import DEFAULT
 from tests.live.dice import Dice
 from tests.live.router import Router, Seen, put_in_force, running_router
@@ -64,7 +66,9 @@ class Differential:
         put_in_force(router, rules)
         asked = configuration(altered(text))
         judge, live = Policy(asked, DEFAULT), LiveAdmission(asked, DEFAULT, adopts=False)
-        openings = dice.openings(rules, count)
+        drawn, now = dice.openings(rules, count), time.time()
+        timed = {number: replace(each, time=now) for number, each in drawn.items()}
+        openings = _told_apart(timed, Policy(rules, DEFAULT))
         router.marks.clear()
         router.queued.clear()
         for number, opening in openings.items():
@@ -103,7 +107,7 @@ class Differential:
         while select.select([self._log], [], [], 0)[0]:
             for copy in self._log.read():
                 ingress, egress = map(self._router.named, (copy.indev, copy.outdev))
-                denials.take(copy, ingress, egress, 0.0)
+                denials.take(copy, ingress, egress, time.time())
                 found = [
                     (event.reason, event.source, event.destination)
                     for event in events
@@ -117,6 +121,22 @@ class Differential:
 
     def _live(self, live: LiveAdmission, number: int) -> tuple[object, ...]:
         return _ends(live.admit(self._router.queued[number], self._router.marks[number]))
+
+
+def _told_apart(openings: dict[int, Opening], policy: Policy) -> dict[int, Opening]:
+    """Packets without those whose ends, translated, are those of another flow without ports: no
+    answer could find its way, and the kernel drops them."""
+    apart, taken = {}, set()
+    for number, opening in openings.items():
+        if opening.protocol not in (TCP, UDP, ICMP):
+            admission = policy.admit(opening)
+            ends = (opening.protocol, admission.client.mapped, admission.server.address)
+            if admission.denial is None:
+                if ends in taken:
+                    continue
+                taken.add(ends)
+        apart[number] = opening
+    return apart
 
 
 def _outcome(decision: Decision) -> str:

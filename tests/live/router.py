@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class Router:
             int.from_bytes(payload[22:24], "big"),
             ingress=self.named(packet.indev),
             egress=self.named(packet.outdev),
+            time=time.time(),
         )
         if packet.get_mark() & connmark.PERMITTED:
             self.marks[number] = packet.get_mark()

@@ -20,7 +20,7 @@ pytestmark = needs_namespaces
 FILES = 25
 """Rule files, each with some 80 packets."""
 
-DRAWN = 200
+DRAWN = 400
 """Rule files that are only looked at."""
 
 GROUPS = {
@@ -51,14 +51,15 @@ def test_kernel_and_policy_agree(differential: Differential, seed: int) -> None:
 @pytest.mark.parametrize(
     ("seed", "written", "instead"),
     [
-        (101, r"(conduit|access-list \S+-in) permit", r"\1 deny"),
-        (105, r"port-object .*", "port-object eq 99"),
-        (109, r"service-object .*", "service-object 99"),
+        (100, r"(conduit|access-list \S+-in) permit", r"\1 deny"),
+        (104, r"port-object .*", "port-object eq 99"),
+        (117, r"service-object .*", "service-object 99"),
         (111, r"protocol-object .*", "protocol-object 99"),
-        (103, r"icmp-object .*", "icmp-object 99"),
-        (109, r" inactive$", ""),
+        (109, r"icmp-object .*", "icmp-object 99"),
+        (168, r" inactive$", ""),
+        (104, r"( log| log 4 interval 9)$", ""),
+        (157, r" time-range over$", ""),
         (103, r"^alias .*", ""),
-        (105, r"( log| log 4 interval 9)$", ""),
     ],
 )
 def test_a_difference_is_found(
@@ -103,6 +104,11 @@ def test_the_dice_reach_every_feature(texts: list[str]) -> None:
         " inactive\n",
         "log 4 interval 9",
         "log default",
+        "time-range mornings",
+        "time-range over inactive",
+        "permit esp",
+        "icmp deny any outside",
+        " 900 0\n",
     ):
         assert feature in text, feature
 
