@@ -18,10 +18,12 @@ def one_line(text: str) -> str:
 
 
 class Severity(Enum):
-    """Whether a finding makes a file unusable."""
+    """Whether a finding makes a file unusable, which an error alone does."""
 
     ERROR = "error"
     WARNING = "warning"
+    INFO = "info"
+    """Nothing is wrong; the device tells of it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Place:
         return printable(":".join(parts))
 
 
+_MARKS = {Severity.ERROR: "", Severity.WARNING: "warning: ", Severity.INFO: "INFO: "}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong with a file.
@@ -52,7 +57,7 @@ class Finding:
         problem: what is wrong, one sentence without a final stop.
         remedy: what would be right, or "".
         text: the line as it stands in the file, for the caret.
-        severity: an error makes the file unusable, a warning does not.
+        severity: how bad it is.
     """
 
     place: Place
@@ -62,7 +67,7 @@ class Finding:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        mark = "warning: " if self.severity is Severity.WARNING else ""
+        mark = _MARKS[self.severity]
         shown = f"{self.place}: {mark}{printable(self.problem)}"
         if self.text and self.place.column:
             # Tabs are kept, so that the caret stands under its column on any terminal.
@@ -85,7 +90,7 @@ def listing(findings: Sequence[Finding]) -> list[str]:
         findings: those of one file, in its order.
     """
     numbers = sorted(
-        range(len(findings)), key=lambda number: findings[number].severity is Severity.WARNING
+        range(len(findings)), key=lambda number: findings[number].severity is not Severity.ERROR
     )[:SHOWN]
     shown = [str(findings[number]) for number in sorted(numbers)]
     if more := len(findings) - len(shown):

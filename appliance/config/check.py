@@ -66,7 +66,7 @@ def _reviewed(reading: Reading) -> Reading:
         for finding in review(reading.configuration)
     ]
     findings = sorted((*reading.findings, *found), key=lambda each: each.place.line)
-    usable = all(each.severity is Severity.WARNING for each in found)
+    usable = all(each.severity is not Severity.ERROR for each in found)
     return replace(
         reading,
         configuration=reading.configuration if usable else None,
@@ -125,7 +125,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 def _judgement(reading: Reading) -> str:
     warnings = sum(finding.severity is Severity.WARNING for finding in reading.findings)
-    errors = len(reading.findings) - warnings
+    errors = sum(finding.severity is Severity.ERROR for finding in reading.findings)
     counts = [_count(reading.commands, "command")]
     counts += [_count(errors, "error")] if errors else []
     counts += [_count(warnings, "warning")] if warnings else []

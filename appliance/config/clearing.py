@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from appliance.config.access_lists import clear_list
 from appliance.config.command import GLOBAL, Command, Handler, State, ignored
-from appliance.config.draft import Draft
+from appliance.config.draft import Draft, Subject
 from appliance.config.grammar import (
     NOTHING,
     Argument,
@@ -21,7 +21,7 @@ from appliance.config.grammar import (
 from appliance.config.groups import SINCE, clear_groups
 from appliance.config.hardware import clear_hardware
 from appliance.config.kinds import ACCESS_LIST
-from appliance.config.language import FIRST, SEVEN, Language
+from appliance.config.language import FIRST, MAPS, SEVEN, Language
 from appliance.config.model import GroupKind
 from appliance.config.translation import clear_mailhosts
 
@@ -65,14 +65,15 @@ def _clear_access_list(draft: Draft, arguments: Arguments) -> None:
         clear_list(draft, each)
 
 
-def _closing(attribute: str) -> Handler:
-    """Remove all blocks of a kind, with what is kept below their headings."""
+def _closing(*attributes: str) -> Handler:
+    """Remove all blocks of some kinds, with what is kept below their headings."""
 
     def clear(draft: Draft, arguments: Arguments) -> None:
-        blocks = getattr(draft, attribute)
-        for entry in blocks.values():
-            draft.kept.close((entry.heading,))
-        blocks.clear()
+        for attribute in attributes:
+            blocks: dict[str, Subject] = getattr(draft, attribute)
+            for entry in blocks.values():
+                draft.kept.close((entry.heading,))
+            blocks.clear()
 
     return clear
 
@@ -152,8 +153,19 @@ COMMANDS = (
     *_clear("access-group", "unbind all access lists", _resetting("access_groups")),
     *_clear("object-group", "remove all groups, or all of a kind", clear_groups, _KIND, SINCE),
     *_clear("time-range", "remove all time ranges", _closing("time_ranges"), since=SEVEN),
-    *_clear("class-map", "remove all class maps", _closing("class_maps"), since=SEVEN),
-    *_clear("policy-map", "remove all policy maps", _closing("policy_maps"), since=SEVEN),
+    *_clear(
+        "class-map",
+        "remove all class maps, of all types",
+        _closing("class_maps", "regex_classes", "esmtp_classes"),
+        since=SEVEN,
+    ),
+    *_clear(
+        "policy-map",
+        "remove all policy maps, of all types",
+        _closing("policy_maps", "esmtp_maps"),
+        since=SEVEN,
+    ),
+    *_clear("regex", "remove all regular expressions", _resetting("regexes"), since=MAPS),
     *_clear(
         "service-policy",
         "take all policy maps out of force",

@@ -32,6 +32,7 @@ from appliance.config.model import (
     Part,
     PolicyClass,
     PolicyMap,
+    RegexClass,
     Route,
     Rule,
     ServicePolicy,
@@ -41,6 +42,8 @@ from appliance.config.model import (
     Version,
 )
 from appliance.errors import Finding, Place, Severity
+from appliance.smtp.esmtp_map import EsmtpClass, EsmtpMap, Row
+from appliance.smtp.expression import Expression
 
 T = TypeVar("T")
 
@@ -134,10 +137,11 @@ class ClassMapEntry:
 
 @dataclass(slots=True)
 class PolicyClassEntry:
-    """`class` of a policy map, and where it stands."""
+    """`class` of a policy map, where it stands, and the inspection map that it names."""
 
     policy_class: PolicyClass
     use: Use
+    map_use: Use | None = None
 
     @property
     def heading(self) -> str:
@@ -157,6 +161,86 @@ class PolicyMapEntry:
     def heading(self) -> str:
         """The line that opens its block."""
         return PolicyMap(self.name).heading
+
+
+@dataclass(slots=True)
+class RegexClassEntry:
+    """`class-map type regex`, and the expressions that it names."""
+
+    name: str
+    description: str = ""
+    uses: dict[str, Use] = field(default_factory=dict)
+
+    @property
+    def regex_class(self) -> RegexClass:
+        """What it says so far."""
+        return RegexClass(self.name, tuple(self.uses), self.description)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.regex_class.heading
+
+
+@dataclass(slots=True)
+class EsmtpClassEntry:
+    """`class-map type inspect esmtp`, and what its criteria name, by their texts."""
+
+    esmtp_class: EsmtpClass
+    uses: dict[str, Use] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.esmtp_class.heading
+
+
+@dataclass(slots=True)
+class RowEntry:
+    """`match` or `class` of an inspection map; what it names is still to be looked up.
+
+    Args:
+        row: what it says; of a class, its name alone.
+        place: where it stands.
+        use: the class, the regex or the class of those that it names, None for none.
+    """
+
+    row: Row
+    place: Place
+    use: Use | None = None
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.row.heading
+
+
+@dataclass(slots=True)
+class EsmtpMapEntry:
+    """`policy-map type inspect esmtp`, and its matches by the lines that open them.
+
+    Args:
+        esmtp_map: what it says besides.
+        place: where it stands first.
+        rows: its matches.
+    """
+
+    esmtp_map: EsmtpMap
+    place: Place
+    rows: dict[str, RowEntry] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.esmtp_map.heading
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersEntry:
+    """`parameters` of an inspection map."""
+
+    entry: EsmtpMapEntry
+    heading = "parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +441,10 @@ class Draft:
     class_maps: dict[str, ClassMapEntry] = field(default_factory=dict)
     policy_maps: dict[str, PolicyMapEntry] = field(default_factory=dict)
     service_policies: dict[str, ServicePolicyEntry] = field(default_factory=dict)
+    regexes: dict[str, Expression] = field(default_factory=dict)
+    regex_classes: dict[str, RegexClassEntry] = field(default_factory=dict)
+    esmtp_classes: dict[str, EsmtpClassEntry] = field(default_factory=dict)
+    esmtp_maps: dict[str, EsmtpMapEntry] = field(default_factory=dict)
     routes: list[tuple[Route, Use]] = field(default_factory=list)
     logging_on: bool = False
     logging_levels: dict[str, int] = field(default_factory=dict)
@@ -400,6 +488,10 @@ class Draft:
     def is_any_refused(self, words: str) -> bool:
         """Whether a command with these keywords stands in a line with an error."""
         return any(each == words for each, _ in self.refused)
+
+    def inform(self, place: Place, text: str) -> None:
+        """Note what the device tells of a command that it takes, in the device's own words."""
+        self.findings.append(Finding(place, text, severity=Severity.INFO))
 
     def warn(self, place: Place, problem: str, remedy: str) -> None:
         """Note what the user must know, though the file is usable."""

@@ -1,4 +1,4 @@
-"""Inspection: `fixup protocol`."""
+"""Inspection: `fixup protocol`, before 7.0; `conversion` has what becomes of it later."""
 
 from __future__ import annotations
 
@@ -139,7 +139,6 @@ _OTHERS = (
 )
 
 _PORTS = Argument("ports", PortRange())
-_INSTEAD = "`inspect esmtp` below a `class` of a `policy-map`"
 
 COMMANDS = (
     Command(
@@ -149,7 +148,6 @@ COMMANDS = (
         Options(Argument("ports", PortRange())),
         _undo_smtp,
         until=SEVEN,
-        instead=_INSTEAD,
         printed=_print_smtp,
         detail=(
             "Port 25 is inspected from the start: `no fixup protocol smtp 25` stops that. "

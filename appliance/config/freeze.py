@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from appliance.config.draft import DeviceId, Draft, Entry, Use
+from appliance.config.esmtp_maps import freeze_classes, freeze_maps
 from appliance.config.expansion import MAX_RULES, expanded, members, product
 from appliance.config.language import SEVEN
 from appliance.config.model import (
@@ -29,6 +30,7 @@ from appliance.config.order import position
 from appliance.config.policies import freeze_policies
 from appliance.config.translation import printed as printed_static
 from appliance.protocol import TCP, UDP
+from appliance.smtp.esmtp_map import DEFAULT_MAP
 
 _MEMBERS = (
     "network-object",
@@ -48,7 +50,9 @@ def freeze(draft: Draft) -> Configuration:
     """
     _tell_missing(draft)
     interfaces = _interfaces(draft)
-    policy_maps, inspections, fixups = freeze_policies(draft)
+    esmtp_classes = freeze_classes(draft)
+    esmtp_maps = freeze_maps(draft, esmtp_classes)
+    policy_maps, inspections, fixups = freeze_policies(draft, esmtp_maps)
     for entry in draft.service_policies.values():
         if entry.interface_use:
             _check_interface(draft, entry.interface_use)
@@ -110,6 +114,10 @@ def freeze(draft: Draft) -> Configuration:
         timeouts=tuple(sorted(draft.timeouts.values(), key=lambda each: (each.name, each.kind))),
         aliases=tuple(entry.item for entry in draft.aliases),
         established=tuple(draft.established),
+        regexes=tuple(draft.regexes.values()),
+        regex_classes=tuple(entry.regex_class for entry in draft.regex_classes.values()),
+        esmtp_classes=tuple(esmtp_classes.values()),
+        esmtp_maps=tuple(each for each in esmtp_maps.values() if each != DEFAULT_MAP),
     )
 
 

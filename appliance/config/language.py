@@ -14,6 +14,8 @@ DEFAULT: Language = (6, 3)
 """Of a file without a version line."""
 SEVEN: Language = (7, 0)
 """From here on interfaces, classes and policies are blocks, and `inspect` replaces `fixup`."""
+MAPS: Language = (7, 2)
+"""From here on inspections have maps."""
 LATEST: Language = (8, 2)
 """A later file is read as one of this version, with a warning."""
 

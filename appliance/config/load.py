@@ -316,7 +316,7 @@ def read_rules(text: str, file: str, lenient: bool = False) -> Reading:
         replace(finding, text=reader.shown[finding.place.line])
         for finding in sorted(reader.draft.findings, key=lambda f: f.place.line)
     )
-    usable = all(finding.severity is Severity.WARNING for finding in findings)
+    usable = all(finding.severity is not Severity.ERROR for finding in findings)
     return Reading(
         configuration if usable else None,
         findings,

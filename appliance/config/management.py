@@ -165,7 +165,6 @@ _ACCEPTED_SEVEN = {
     "logging savelog": "messages to flash memory",
     "mac-address": "hardware addresses of interfaces",
     "monitor-interface": "interfaces that failover watches",
-    "regex": "a regular expression, which inspection maps use",
     "smtp-server": "where the firewall's own mail goes",
     "ssl": "ciphers of management",
     "vpn-sessiondb": "limits on VPN sessions",

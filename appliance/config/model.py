@@ -6,7 +6,7 @@ kind are equal when they say the same, wherever they stand.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,6 +17,8 @@ from appliance.config.helpers import Helped
 from appliance.config.language import DEFAULT, Language, of_number
 from appliance.errors import Place
 from appliance.protocol import SMTP
+from appliance.smtp.esmtp_map import EsmtpClass, EsmtpMap
+from appliance.smtp.expression import Expression
 
 ANY = IPv4Network("0.0.0.0/0")
 
@@ -749,6 +751,20 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class RegexClass:
+    """`class-map type regex match-any`: regular expressions with one name."""
+
+    name: str
+    regexes: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"class-map type regex match-any {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyClass:
     """`class` of a policy map.
 
@@ -806,10 +822,12 @@ class Inspection:
     Args:
         interface: the interface that a connection must come in or go out by, "" for any.
         ports: real ports of servers, as inclusive ranges.
+        esmtp_map: how; None in a language that has no inspection maps.
     """
 
     interface: str
     ports: tuple[tuple[int, int], ...]
+    esmtp_map: EsmtpMap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -920,6 +938,10 @@ class Configuration:
     timeouts: tuple[Timeout, ...] = ()
     aliases: tuple[Alias, ...] = ()
     established: tuple[Established, ...] = ()
+    regexes: tuple[Expression, ...] = ()
+    regex_classes: tuple[RegexClass, ...] = ()
+    esmtp_classes: tuple[EsmtpClass, ...] = ()
+    esmtp_maps: tuple[EsmtpMap, ...] = ()
 
     @property
     def language(self) -> Language:
@@ -970,3 +992,22 @@ class Configuration:
         return any(low <= port <= high for low, high in ports) or (
             port == SMTP and server in self.mail_hosts
         )
+
+    def esmtp_map(self, port: int, interfaces: Sequence[str]) -> EsmtpMap | None:
+        """The inspection map that mail to a server goes through.
+
+        A policy of an interface goes before one of all, and the first class that has the mail
+        inspected before later ones.
+
+        Args:
+            port: the server's real port.
+            interfaces: the interfaces that the connection comes in and goes out by, in this order.
+
+        Returns:
+            None where nothing in the rule file has it inspected by a map.
+        """
+        for interface in (*interfaces, ""):
+            for each in self.inspections:
+                if each.interface == interface and any(a <= port <= b for a, b in each.ports):
+                    return each.esmtp_map
+        return None

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from appliance.config.command import (
-    FREE,
     GLOBAL,
     Command,
     Mode,
@@ -14,6 +13,7 @@ from appliance.config.command import (
     below,
     unimplemented,
 )
+from appliance.config.criteria import MAP_NAME
 from appliance.config.draft import (
     ClassMapEntry,
     Draft,
@@ -25,6 +25,7 @@ from appliance.config.draft import (
 from appliance.config.fixups import warn_of_strict
 from appliance.config.grammar import (
     ANYTHING,
+    NOTHING,
     Argument,
     Arguments,
     Keyword,
@@ -34,8 +35,8 @@ from appliance.config.grammar import (
     Text,
 )
 from appliance.config.helpers import INSPECTED
-from appliance.config.kinds import ACCESS_LIST, INTERFACE, Port, Word
-from appliance.config.language import SEVEN
+from appliance.config.kinds import ACCESS_LIST, INTERFACE, Port
+from appliance.config.language import MAPS, SEVEN
 from appliance.config.model import (
     ClassMap,
     Configuration,
@@ -45,6 +46,7 @@ from appliance.config.model import (
     ServicePolicy,
     Traffic,
 )
+from appliance.config.naming import claim_class, claim_policy
 from appliance.config.policies import CLASS_DEFAULT, printed_match
 from appliance.protocol import TCP, UDP
 
@@ -52,14 +54,9 @@ CLASS_MAP = Mode("class-map", GLOBAL)
 POLICY_MAP = Mode("policy-map", GLOBAL)
 POLICY_CLASS = Mode("class", POLICY_MAP)
 
-DEFAULT_MAP = "_default_esmtp_map"
-"""The inspection map that `inspect esmtp` without a map means."""
-
-_NAME = Word("NAME", "a name", r"[!-~]{1,40}", "up to 40 characters without blanks")
-
 
 def _enter_class_map(draft: Draft, arguments: Arguments) -> ClassMapEntry:
-    name = arguments.need("name", str)
+    name = claim_class(draft, arguments, draft.class_maps)
     if name == CLASS_DEFAULT:
         raise arguments.refusal(
             "name", f"{name} is the class of all traffic", "choose another name"
@@ -138,7 +135,7 @@ def _describe_class_map(draft: Draft, arguments: Arguments) -> None:
 
 
 def _enter_policy_map(draft: Draft, arguments: Arguments) -> PolicyMapEntry:
-    name = arguments.need("name", str)
+    name = claim_policy(draft, arguments, draft.policy_maps)
     return draft.policy_maps.setdefault(name, PolicyMapEntry(name))
 
 
@@ -171,25 +168,21 @@ def _undo_class(draft: Draft, arguments: Arguments) -> None:
 def _enter_esmtp(draft: Draft, arguments: Arguments) -> None:
     entry = arguments.subject(PolicyClassEntry)
     name = arguments.get("map", str) or ""
-    if name not in ("", DEFAULT_MAP):
-        draft.warn(
-            arguments.where("map"),
-            "inspection maps are not implemented",
-            f"mail is inspected as without {name}",
-        )
     entry.policy_class = replace(entry.policy_class, esmtp=True, esmtp_map=name)
+    entry.map_use = Use(name, arguments.where("map")) if name else None
 
 
 def _undo_esmtp(draft: Draft, arguments: Arguments) -> None:
     entry = arguments.subject(PolicyClassEntry)
     entry.policy_class = replace(entry.policy_class, esmtp=False, esmtp_map="")
+    entry.map_use = None
 
 
 def _helped(words: str) -> Command:
     """`inspect` of what a helper of the kernel reads."""
-    form: Options = Options(Argument("map", _NAME))
+    form: Options = Options(Argument("map", MAP_NAME))
     if words == "ftp":
-        form = Options(Keyword("strict", "strict"), Argument("map", _NAME))
+        form = Options(Keyword("strict", "strict"), Argument("map", MAP_NAME))
 
     def put(entry: PolicyClassEntry, *inspected: Inspected) -> None:
         others = tuple(each for each in entry.policy_class.helped if each.name != words)
@@ -319,7 +312,7 @@ _ACTIONS = {
     "user-statistics": ("count by user", "nothing is counted"),
 }
 _SERVICE_POLICY = Sequence(
-    Argument("name", _NAME),
+    Argument("name", MAP_NAME),
     OneOf(Keyword("global"), Sequence(Keyword("interface"), Argument("interface", INTERFACE))),
 )
 
@@ -328,7 +321,7 @@ COMMANDS = (
         "class-map",
         "a class of traffic",
         _enter_class_map,
-        Sequence(Options(Keyword("match-all")), Argument("name", _NAME)),
+        Sequence(Options(Keyword("match-all")), Argument("name", MAP_NAME)),
         _undo_class_map,
         defines=(0,),
         since=SEVEN,
@@ -372,18 +365,11 @@ COMMANDS = (
         since=SEVEN,
         mode=CLASS_MAP,
     ),
-    unimplemented(
-        "class-map type",
-        "a class of what an inspection sees",
-        "no inspection knows it",
-        since=SEVEN,
-        opens=FREE,
-    ),
     Command(
         "policy-map",
         "what is done to classes of traffic",
         _enter_policy_map,
-        Argument("name", _NAME),
+        Argument("name", MAP_NAME),
         _undo_policy_map,
         defines=(0,),
         since=SEVEN,
@@ -400,18 +386,11 @@ COMMANDS = (
         since=SEVEN,
         mode=POLICY_MAP,
     ),
-    unimplemented(
-        "policy-map type",
-        "how an inspection is done",
-        "the inspection is done as without it",
-        since=SEVEN,
-        opens=FREE,
-    ),
     Command(
         "class",
         f"a class map, or {CLASS_DEFAULT} for all traffic",
         _enter_class,
-        Argument("name", _NAME),
+        Argument("name", MAP_NAME),
         _undo_class,
         since=SEVEN,
         mode=POLICY_MAP,
@@ -421,11 +400,20 @@ COMMANDS = (
         "inspect esmtp",
         "inspect mail",
         _enter_esmtp,
-        Options(Argument("map", _NAME)),
+        NOTHING,
         _undo_esmtp,
         since=SEVEN,
+        until=MAPS,
         mode=POLICY_CLASS,
-        detail="A map other than `_default_esmtp_map` is not implemented, with a warning.",
+    ),
+    Command(
+        "inspect esmtp",
+        "inspect mail as a map says, without one as `_default_esmtp_map` says",
+        _enter_esmtp,
+        Options(Argument("map", MAP_NAME)),
+        _undo_esmtp,
+        since=MAPS,
+        mode=POLICY_CLASS,
     ),
     *map(_helped, INSPECTED),
     *(

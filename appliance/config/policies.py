@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 
 from appliance.config.draft import ClassMapEntry, Draft, PolicyClassEntry, PolicyMapEntry
 from appliance.config.expansion import expanded, members
 from appliance.config.helpers import INSPECTED
-from appliance.config.language import SEVEN, Language
+from appliance.config.language import MAPS, SEVEN, Language
 from appliance.config.model import ANY, Fixup, Inspection, Match, PolicyMap, Traffic
 from appliance.config.services import port_names
 from appliance.protocol import SMTP, TCP
+from appliance.smtp.esmtp_map import DEFAULT_MAP, EsmtpMap
 
 CLASS_DEFAULT = "class-default"
 """The class of all traffic, which needs no class map."""
 
 _ALL_PORTS = ((1, 65535),)
+_ESMTP_MAP = "policy-map type inspect esmtp"
 
 
 def freeze_policies(
-    draft: Draft,
+    draft: Draft, maps: Mapping[str, EsmtpMap]
 ) -> tuple[tuple[PolicyMap, ...], tuple[Inspection, ...], tuple[Fixup, ...]]:
     """The policy maps, and what the service policies make of them: of mail, and of what the
     kernel helps with; ports of mail that are inspected whatever the interface become the draft's.
 
     Args:
         draft: all that the file's commands have said.
+        maps: the inspection maps by their names.
     """
     for entry in draft.class_maps.values():
         for use in entry.uses.values():
@@ -36,9 +40,9 @@ def freeze_policies(
                     f"define it: `access-list {use.name} ...`",
                 )
     for policy_map in draft.policy_maps.values():
-        _check_classes(draft, policy_map)
+        _check_classes(draft, policy_map, maps)
     in_force = tuple(_in_force(draft))
-    inspections = tuple(_inspections(draft, in_force))
+    inspections = tuple(_inspections(draft, in_force, maps))
     if draft.language >= SEVEN:
         draft.smtp_ports = tuple(
             dict.fromkeys(
@@ -64,7 +68,7 @@ def freeze_policies(
     )
 
 
-def _check_classes(draft: Draft, policy_map: PolicyMapEntry) -> None:
+def _check_classes(draft: Draft, policy_map: PolicyMapEntry, maps: Mapping[str, EsmtpMap]) -> None:
     for name, entry in policy_map.classes.items():
         known = name == CLASS_DEFAULT or name in draft.class_maps
         if not known and not draft.is_excused("class-map", name):
@@ -72,6 +76,13 @@ def _check_classes(draft: Draft, policy_map: PolicyMapEntry) -> None:
                 entry.use.place,
                 f"class-map {name} does not exist",
                 f"define it: `class-map {name}`",
+            )
+        use = entry.map_use
+        if use and use.name not in maps and not draft.is_excused(_ESMTP_MAP, use.name):
+            draft.refuse(
+                use.place,
+                f"{_ESMTP_MAP} {use.name} does not exist",
+                f"define it: `{_ESMTP_MAP} {use.name}`",
             )
 
 
@@ -92,15 +103,30 @@ def _in_force(draft: Draft) -> Iterator[tuple[str, PolicyMapEntry]]:
 
 
 def _inspections(
-    draft: Draft, in_force: Iterable[tuple[str, PolicyMapEntry]]
+    draft: Draft,
+    in_force: Iterable[tuple[str, PolicyMapEntry]],
+    maps: Mapping[str, EsmtpMap],
 ) -> Iterator[Inspection]:
     for interface, policy_map in in_force:
-        ports: list[tuple[int, int]] = []
-        for each in policy_map.classes.values():
-            if each.policy_class.esmtp:
-                ports += _ports(draft, each, TCP, (SMTP, SMTP), "inspect esmtp")
-        if ports:
-            yield Inspection(interface, tuple(sorted(set(ports))))
+        known: set[tuple[int, int]] = set()
+        inspecting = (each for each in policy_map.classes.values() if each.policy_class.esmtp)
+        # The first class that has a port inspected decides how, so that only neighbours are joined.
+        for esmtp_map, those in groupby(inspecting, lambda each: _map(draft, each, maps)):
+            ports = {
+                each
+                for entry in those
+                for each in _ports(draft, entry, TCP, (SMTP, SMTP), "inspect esmtp")
+                if each not in known
+            }
+            known |= ports
+            if ports:
+                yield Inspection(interface, tuple(sorted(ports)), esmtp_map)
+
+
+def _map(draft: Draft, entry: PolicyClassEntry, maps: Mapping[str, EsmtpMap]) -> EsmtpMap | None:
+    if draft.language < MAPS:
+        return None
+    return maps.get(entry.policy_class.esmtp_map or DEFAULT_MAP.name)
 
 
 def _fixups(draft: Draft, in_force: Iterable[tuple[str, PolicyMapEntry]]) -> Iterator[Fixup]:

@@ -11,12 +11,14 @@ from appliance.config import (
     access_lists,
     alias,
     clearing,
+    conversion,
     dynamic,
     established,
     fixups,
     groups,
     hardware,
     identity,
+    inspection_maps,
     interfaces,
     log,
     management,
@@ -25,6 +27,7 @@ from appliance.config import (
     names,
     outbound,
     passage,
+    regexes,
     routing,
     timeouts,
     times,
@@ -116,7 +119,7 @@ class Table:
                 return _walk(trees[number], cursor), number
             except _Unknown as refusal:
                 unknown.append(refusal)
-        elsewhere = self._elsewhere(cursor, start, language)
+        elsewhere = self._elsewhere(cursor, start, language, modes)
         furthest = max(unknown, key=lambda refusal: len(refusal.path))
         cursor.position = start + len(furthest.path)
         if elsewhere:
@@ -125,7 +128,9 @@ class Table:
         path = " ".join(furthest.path)
         raise Refusal(furthest.token.column, *_unknown(furthest.token.text, path, known))
 
-    def _elsewhere(self, cursor: Cursor, start: int, language: Language) -> Command | None:
+    def _elsewhere(
+        self, cursor: Cursor, start: int, language: Language, modes: Sequence[Mode]
+    ) -> Command | None:
         """The command of another mode or another version that a line begins with."""
         word = cursor.line.tokens[start].text.lower()
         for border in (language, *self.languages):
@@ -134,7 +139,9 @@ class Table:
                 cursor.position = start
                 if word in tree.children:
                     with suppress(_Unknown, Refusal):
-                        return _walk(tree, cursor)
+                        found = _walk(tree, cursor)
+                        if found.mode not in modes or not found.exists_in(language):
+                            return found
         return None
 
     def _told(self, command: Command, language: Language) -> tuple[str, str]:
@@ -226,6 +233,9 @@ _FAMILIES = tuple(
         passage,
         timeouts,
         fixups,
+        conversion,
+        regexes,
+        inspection_maps,
         modular,
         routing,
         log,

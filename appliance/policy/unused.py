@@ -55,6 +55,22 @@ def _names(configuration: Configuration) -> Iterator[Finding]:
     for group in configuration.object_groups:
         words = f"object-group {group.kind.value}"
         known.setdefault(words, (set(), "name it in a rule, or remove it"))[0].add(group.name)
+    known["regex"] = (
+        {each.name for each in configuration.regexes},
+        "name it by `match` in an inspection map or a class, or remove it",
+    )
+    known["class-map type regex match-any"] = (
+        {each.name for each in configuration.regex_classes},
+        "name it by `match` in an inspection map, or remove it",
+    )
+    known["class-map type inspect esmtp"] = (
+        {each.name for each in configuration.esmtp_classes},
+        "name it by `class` in an inspection map, or remove it",
+    )
+    known["policy-map type inspect esmtp"] = (
+        {each.name for each in configuration.esmtp_maps},
+        "name it by `inspect esmtp`, or remove it",
+    )
     known["time-range"] = (
         {each.name for each in configuration.time_ranges},
         "name it in a rule, or remove it",

@@ -5,6 +5,7 @@ From 7.2 on (Cisco ASA Firewall CLI Configuration Guide, "SMTP and Extended SMTP
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -80,6 +81,17 @@ ENCODINGS = ("7bit", "8bit", "base64", "binary", OTHERS, "quoted-printable")
 """Words of `MIME encoding`."""
 
 
+WORDS = {
+    Subject.VERB: VERBS,
+    Subject.EHLO_PARAMETER: tuple(sorted((*EHLO_PARAMETERS, OTHERS))),
+    Subject.ENCODING: ENCODINGS,
+}
+"""Subjects that are compared with words, and those words."""
+
+MASKABLE = frozenset({Subject.VERB, Subject.EHLO_PARAMETER})
+"""Subjects whose matches may be masked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """What a `match` asks.
@@ -88,8 +100,8 @@ class Criterion:
         subject: what it looks at.
         negated: whether it asks for the opposite (`match not`).
         limit: of a number, the greatest that is no match (`gt`).
-        words: of a verb, a service extension or an encoding, which ones, as they are written; any
-            of them is a match, `others` is all that have no word of their own.
+        words: of a verb, a service extension or an encoding, which ones, each a word of `WORDS`,
+            in that order; any of them is a match, `others` is all that have no word of their own.
         regex: of a file type or a sender, the name of its `regex`, or of the class of them.
         regex_class: whether that is a class.
         expressions: the expressions that it means, any of which is a match.
@@ -247,6 +259,41 @@ class EsmtpMap:
     def heading(self) -> str:
         """The line that opens its block."""
         return f"policy-map type inspect esmtp {self.name}"
+
+    def lines(self, complete: bool = False) -> list[str]:
+        """Its block as a device prints it.
+
+        Args:
+            complete: whether parameters are printed that are as they are from the start, too
+                (`show running-config all`).
+        """
+        lines = [self.heading]
+        if self.description:
+            lines.append(f" description {self.description}")
+        parameters = list(self._parameters(complete))
+        if parameters:
+            lines += [" parameters", *(f"  {each}" for each in parameters)]
+        for row in self.rows:
+            lines.append(f" {row.heading}")
+            if row.action.text:
+                lines.append(f"  {row.action.text}")
+        return lines
+
+    def _parameters(self, complete: bool) -> Iterator[str]:
+        if complete or not self.mask_banner:
+            yield "mask-banner" if self.mask_banner else "no mask-banner"
+        if self.mail_relay:
+            yield f"mail-relay {self.mail_relay.domain} action {self.mail_relay.action.text}"
+        elif complete:
+            yield "no mail-relay"
+        if self.special_character:
+            yield f"special-character action {self.special_character.text}"
+        elif complete:
+            yield "no special-character"
+        if self.allow_tls:
+            yield f"allow-tls{' action log' if self.tls_log else ''}"
+        elif complete:
+            yield "no allow-tls"
 
 
 _DROP = Action(Act.DROP_CONNECTION, log=True)

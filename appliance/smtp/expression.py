@@ -227,11 +227,7 @@ class _Parser:
         self.at += 1
         if character == "\\":
             return self._escaped(start)
-        if ord(character) > 0xFF:
-            raise ExpressionError(
-                start, "the character is more than one byte", r"write it as `\xNN`"
-            )
-        return ord(character)
+        return self._byte(start, character)
 
     def _escaped(self, start: int) -> int:
         character = self._peek()
@@ -255,10 +251,11 @@ class _Parser:
                     start, r"`\` begins no number of a byte", r"write `\xNN` or, octal, `\NNN`"
                 )
             return value
-        if ord(character) > 0xFF:
-            raise ExpressionError(
-                start, "the character is more than one byte", r"write it as `\xNN`"
-            )
+        return self._byte(start, character)
+
+    def _byte(self, at: int, character: str) -> int:
+        if not character.isascii():
+            raise ExpressionError(at, "the character is not of ASCII", r"write its bytes as `\xNN`")
         return ord(character)
 
 

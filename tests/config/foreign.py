@@ -58,7 +58,7 @@ _UNREADABLE = {
         r"there is no interface named `(inside|dmz|mgmt)`",
         r"`(tcp|udp)` is not a protocol and a port",
         r"interface `outside` has no address",
-        r"unknown command `parameters`",
+        r"`parameters` does not stand here",
     ),
     "what 8.2 lacks: objects and their `nat`, `any4`, IPv6": (
         r"`object` is (of 8\.3 and later|neither an address nor a name|not a protocol)",

@@ -9,6 +9,7 @@ from appliance.config.model import Fixup, Inspection
 from appliance.config.printing import printed
 from appliance.errors import Severity
 from appliance.live.netfilter import compile_rules
+from appliance.smtp.esmtp_map import DEFAULT_MAP
 from tests.config.reading import address
 from tests.config.seven import SEVEN, error, good, reading
 
@@ -19,7 +20,7 @@ MAIL = ("policy-map global_policy", " class mail", "  inspect esmtp")
 def test_the_default_policy_inspects_port_25_everywhere() -> None:
     configuration = good()
     assert configuration.smtp_ports == ((25, 25),)
-    assert configuration.inspections == (Inspection("", ((25, 25),)),)
+    assert configuration.inspections == (Inspection("", ((25, 25),), DEFAULT_MAP),)
     assert configuration.inspects(SERVER, 25)
     assert not configuration.inspects(SERVER, 2525)
 
@@ -111,7 +112,7 @@ def test_a_policy_of_an_interface_holds_for_what_comes_in_or_goes_out_by_it() ->
         "service-policy global_policy interface outside",
     )
     assert configuration.smtp_ports == ()
-    assert configuration.inspections == (Inspection("outside", ((25, 25),)),)
+    assert configuration.inspections == (Inspection("outside", ((25, 25),), DEFAULT_MAP),)
     assert configuration.inspects(SERVER, 25, ("inside", "outside"))
     assert not configuration.inspects(SERVER, 25, ("inside", "dmz"))
     assert configuration.inspects(SERVER, 25)
@@ -123,17 +124,6 @@ def test_other_inspections_are_told_once_each() -> None:
     )
     (warning,) = found.findings
     assert warning.problem == "`inspect rsh` is not implemented (nor in line 18)"
-
-
-def test_inspection_maps_are_not_implemented() -> None:
-    found = reading("policy-map global_policy", "class inspection_default", "inspect esmtp mine")
-    assert ["inspection maps" in each.problem for each in found.findings] == [True]
-    named = ("policy-map global_policy", "class inspection_default")
-    assert good(*named, "inspect esmtp _default_esmtp_map").smtp_ports == ((25, 25),)
-    (block,) = reading(
-        "policy-map type inspect esmtp mine", " parameters", "  no mask-banner"
-    ).findings
-    assert block.problem == "`policy-map type` is not implemented"
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,64 @@ def test_what_is_printed_of_7_reads_back_to_the_same(lines: list[str]) -> None:
     reads_back(configuration)
 
 
+LINES_OF_MAPS = st.sampled_from(
+    [
+        *INSPECTION.splitlines(),
+        "inspect esmtp mine",
+        "  allow-tls",
+        "  allow-tls action log",
+        'regex spam "buy (now|later)"',
+        "regex exe \\.exe?",
+        "class-map type regex match-any words",
+        " match regex spam",
+        " match regex exe",
+        " no match regex exe",
+        "class-map type inspect esmtp match-any bad",
+        "class-map type inspect esmtp all",
+        "policy-map type inspect esmtp mine",
+        "policy-map type inspect esmtp other",
+        " match not cmd verb vrfy help",
+        " match ehlo-reply-parameter others",
+        " match header line length gt 998",
+        " match MIME filename length gt 255",
+        " match sender-address regex spam",
+        " match mime filetype regex class words",
+        " no match cmd verb VRFY",
+        " class bad",
+        " no class bad",
+        " description of mail",
+        "  drop-connection log",
+        "  mask",
+        "  log",
+        "  rate-limit 9",
+        "  no log",
+        " parameters",
+        "  no mask-banner",
+        "  mail-relay example.com action drop-connection log",
+        "  special-character action log",
+        "  no special-character",
+        " no parameters",
+        "fixup protocol smtp 25",
+        "fixup protocol smtp 2525-2530",
+        "no fixup protocol smtp 25",
+        "no policy-map type inspect esmtp other",
+        "clear configure regex",
+    ]
+)
+
+
+@given(st.lists(LINES_OF_MAPS, max_size=40))
+def test_what_is_printed_of_maps_reads_back_to_the_same(lines: list[str]) -> None:
+    text = SEVEN.replace("7.2(1)", "8.2(1)")
+    for line in lines:
+        longer = f"{text}{line}\n"
+        if read_rules(longer, "f").configuration is not None:
+            text = longer
+    configuration = read_rules(text, "f").configuration
+    assert configuration is not None
+    reads_back(configuration)
+
+
 @pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
 @pytest.mark.parametrize("path", FOREIGN, ids=lambda path: path.name)
 def test_what_configurations_of_others_say_reads_back(path: Path) -> None:
