@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from appliance.config.command import GLOBAL, Command, Mode
@@ -29,9 +30,11 @@ def _unquoted(arguments: Arguments) -> tuple[str, int]:
         return text[1:-1], column + 1
     if text[0] == '"':
         raise Refusal(column, "the quotes are not closed", r'write `"` at the end, or `\"`')
-    if (blank := text.find(" ")) >= 0:
+    if blank := re.search(r"\s", text):
         raise Refusal(
-            column + blank, "the expression has a blank", 'write it in quotes: `"a b"`, or `\\x20`'
+            column + blank.start(),
+            "the expression has a blank",
+            'write it in quotes: `"a b"`, or `\\x20`',
         )
     return text, column
 

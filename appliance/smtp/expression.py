@@ -16,11 +16,12 @@ from typing import NamedTuple
 MAX_REPEAT = 255
 """The greatest number in `{x,y}`."""
 
-MAX_STEPS = 2000
+MAX_STEPS = 1000
 """Steps that an expression may have when its repetitions are written out."""
 
-_MAX_MOVES = 8000
-"""Moves that are remembered of one expression; past them they are found anew."""
+MAX_SIZE = 50_000
+"""Steps of all states that are remembered of one expression, some megabytes; past them the states
+are found anew."""
 
 _ANY = frozenset(range(256))
 _CONTROLS = {"r": 0x0D, "n": 0x0A, "t": 0x09, "f": 0x0C}
@@ -259,38 +260,62 @@ class _Parser:
         return ord(character)
 
 
+class _State:
+    """How far a search has got.
+
+    Args:
+        steps: all steps that it has got to.
+        found: whether the last step is among them.
+    """
+
+    __slots__ = ("found", "moves", "steps")
+
+    def __init__(self, steps: frozenset[int], found: bool) -> None:
+        self.steps = steps
+        self.found = found
+        self.moves: dict[int, _State] = {}
+        """Where bytes have led from here."""
+
+
 class _Machine:
     """Searches bytes for an expression: all ways that it can go at once, a byte at a time."""
 
     def __init__(self, text: str) -> None:
         parser = _Parser(text)
-        first, self._end = parser.parse()
+        self._first, self._end = parser.parse()
         self._steps = parser.steps
-        self._entry = {at_start: self._reached((first,), at_start) for at_start in (True, False)}
-        self._moves: dict[tuple[frozenset[int], int], frozenset[int]] = {}
+        self._states: dict[frozenset[int], _State] = {}
+        self._size = 0  # of all states, in steps
+        self._begin = self._state(self._reached((self._first,), line_start=True))
 
     def search(self, data: bytes) -> bool:
-        state = self._entry[True]
-        if self._end in state:
-            return True
+        state = self._begin
         for byte in data:
-            following = self._moves.get((state, byte))
-            if following is None:
-                following = self._moved(state, byte)
-            if self._end in following:
-                return True
-            state = following
-        return False
+            if state.found:
+                break
+            state = state.moves.get(byte) or self._moved(state, byte)
+        return state.found
 
-    def _moved(self, state: frozenset[int], byte: int) -> frozenset[int]:
-        taken = [self._steps[n] for n in state]
-        after = (n for step in taken if step.bytes and byte in step.bytes for n in step.next)
-        line_start = byte == _NEWLINE
-        found = self._reached(after, line_start) | self._entry[line_start]
-        if len(self._moves) >= _MAX_MOVES:
-            self._moves.clear()
-        self._moves[state, byte] = found
-        return found
+    def _moved(self, state: _State, byte: int) -> _State:
+        before = (self._steps[number] for number in state.steps)
+        after = [n for step in before if step.bytes and byte in step.bytes for n in step.next]
+        # It may begin anywhere, so at the next byte, too.
+        steps = self._reached((self._first, *after), line_start=byte == _NEWLINE)
+        if self._size > MAX_SIZE:
+            # The states that are in use elsewhere go on, and are forgotten with their last use.
+            self._states.clear()
+            self._begin.moves.clear()
+            state.moves.clear()
+            self._size = 0
+        state.moves[byte] = self._state(steps)
+        return state.moves[byte]
+
+    def _state(self, steps: frozenset[int]) -> _State:
+        known = self._states.get(steps)
+        if known is None:
+            known = self._states[steps] = _State(steps, self._end in steps)
+            self._size += len(steps) + 1
+        return known
 
     def _reached(self, steps: Iterable[int], line_start: bool) -> frozenset[int]:
         """The steps, and those that nothing need be taken to get to."""
@@ -306,7 +331,7 @@ class _Machine:
         return frozenset(found)
 
 
-_machine = lru_cache(maxsize=1024)(_Machine)
+_compiled = lru_cache(maxsize=1024)(_Machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,11 +348,15 @@ class Expression:
 
     name: str
     text: str
-    _search: _Machine = field(init=False, repr=False, compare=False)
+    _machine: _Machine = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_search", _machine(self.text))
+        object.__setattr__(self, "_machine", _compiled(self.text))
+
+    def __reduce__(self) -> tuple[type[Expression], tuple[str, str]]:
+        """How it is handed over: what a search has remembered stays behind."""
+        return Expression, (self.name, self.text)
 
     def search(self, data: bytes) -> bool:
         """Whether it is found anywhere in some bytes; case counts."""
-        return self._search.search(data)
+        return self._machine.search(data)

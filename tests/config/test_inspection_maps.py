@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from appliance.config.check import check_files
 from appliance.config.load import Reading, read_rules
 from appliance.config.model import Configuration, Inspection
 from appliance.config.printing import printed
@@ -306,6 +310,16 @@ def test_the_map_of_a_connection_is_that_of_its_interface_and_first_class() -> N
     assert name(25, "outside", "inside") == name(25, "inside", "outside") == "three"
     assert name(2525, "outside", "inside") == "two"
     assert name(4000, "inside", "dmz") is None
+    both = replace(
+        configuration,
+        inspections=tuple(
+            Inspection(interface, ((25, 25),), EsmtpMap(interface))
+            for interface in ("outside", "inside")
+        ),
+    )
+    for way in (("outside", "inside"), ("inside", "outside")):
+        first = both.esmtp_map(25, way)
+        assert first is not None and first.name == way[0]
     assert configuration.smtp_ports == ((20, 3000), (25, 25))
 
 
@@ -377,6 +391,7 @@ policy-map type inspect esmtp mine
         (('regex a "b c(d"',), 13, "`(` is not closed"),
         (('regex a "b c',), 9, "quotes are not closed"),
         (("regex a b c",), 10, "has a blank"),
+        (("regex a b\tc",), 10, "has a blank"),
         ((f"regex a {'b' * 101}",), 109, "longer than 100"),
         (("no regex a",), 10, "no such regex"),
         (("class-map type regex match-any a", "match regex b"), 13, "regex b does not exist"),
@@ -526,6 +541,15 @@ def test_a_fixup_is_converted() -> None:
         "!",
         "service-policy global_policy global",
     ]
+
+
+def test_check_shows_what_is_converted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.conf"
+    file.write_text(f"{SEVEN}fixup protocol smtp 25\n")
+    assert check_files([file]) == 0
+    shown = capsys.readouterr().out
+    assert "INFO: converting 'fixup protocol smtp 25 ' to MPF commands" in shown
+    assert "good (9 commands)" in shown
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """Regular expressions as ASA's `regex` has them."""
 
+import pickle
 import re
 from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.smtp import expression
 from appliance.smtp.expression import Expression, ExpressionError
 
 
@@ -86,6 +89,32 @@ def test_no_text_takes_long():
     assert not finds("(a*)*(a|aa)+b", b"a" * 50_000)
 
 
+def test_what_is_remembered_has_a_bound(monkeypatch):
+    text = "a.{20}b(c|d){3}"
+    expected = [finds(text, data) for data in _longer()]
+    monkeypatch.setattr(expression, "MAX_SIZE", 50)
+    machine = expression._Machine(text)
+    assert [machine.search(data) for data in _longer()] == expected
+    assert True in expected and False in expected
+    assert sum(len(steps) for steps in machine._states) < 200
+
+
+def _longer():
+    random = Random(1)  # noqa: S311  nothing secret
+    return [bytes(random.choices(b"abcd", k=200)) for _ in range(20)]
+
+
+def test_an_expression_is_handed_over_without_what_a_search_remembers():
+    fresh = len(pickle.dumps(Expression("x", "a.{20}b")))
+    used = Expression("x", "a.{20}b")
+    assert not used.search(bytes(range(97, 123)) * 9)
+    sent = pickle.dumps(used)
+    assert len(sent) == fresh
+    again = pickle.loads(sent)  # noqa: S301  our own bytes
+    assert again == used
+    assert again.search(b"a" * 21 + b"b")
+
+
 _ATOMS = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "^", r"\x61", r"\n"])
 _EXPRESSIONS = st.recursive(
     _ATOMS,
@@ -103,6 +132,6 @@ _TEXTS = [bytes(text) for n in range(5) for text in product(b"ab\n", repeat=n)]
 
 @given(_EXPRESSIONS)
 def test_agrees_with_another_engine(text):
-    expression, other = Expression("x", text), re.compile(text.encode(), re.MULTILINE | re.DOTALL)
+    ours, other = Expression("x", text), re.compile(text.encode(), re.MULTILINE | re.DOTALL)
     for data in _TEXTS:
-        assert expression.search(data) == bool(other.search(data)), data
+        assert ours.search(data) == bool(other.search(data)), data
