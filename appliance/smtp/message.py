@@ -1,0 +1,469 @@
+"""The content of a mail, read in one pass: its header, its lines, its parts (RFC 5322, RFC 2046).
+
+Servers do not agree where a line ends, so a mail in which it matters is read in every way that they
+have. Memory is bounded whatever a sender says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from enum import Enum
+from typing import NamedTuple
+
+from appliance.smtp.esmtp_map import Subject
+from appliance.smtp.header import MAX_BOUNDARY, Header
+from appliance.smtp.observation import Gauge, Observation
+
+CONTENT = frozenset(
+    {
+        Subject.BODY_LENGTH,
+        Subject.BODY_LINE_LENGTH,
+        Subject.HEADER_LENGTH,
+        Subject.HEADER_LINE_LENGTH,
+        Subject.TO_FIELDS,
+        Subject.FILE_TYPE,
+        Subject.FILE_NAME_LENGTH,
+        Subject.ENCODING,
+    }
+)
+"""What is seen in a mail's content."""
+
+PARTS = frozenset({Subject.FILE_TYPE, Subject.FILE_NAME_LENGTH, Subject.ENCODING})
+"""What is seen in the headers of its parts."""
+
+_MEASURED = (
+    Subject.HEADER_LENGTH,
+    Subject.HEADER_LINE_LENGTH,
+    Subject.BODY_LENGTH,
+    Subject.BODY_LINE_LENGTH,
+    Subject.FILE_NAME_LENGTH,
+)
+
+MAX_DEPTH = 32
+"""Multiparts inside each other whose boundaries are known; inside deeper ones, every line that
+begins like a boundary counts as one. Mails that people send are five deep."""
+
+_CR, _LF, _DOT = b"\r\n."
+_DASHES = b"--"
+_MAX_PREFIX = len(_DASHES) * 2 + MAX_BOUNDARY
+
+
+class Reading(Enum):
+    """Where a server sees a line end."""
+
+    CRLF = "crlf"
+    """RFC 5321, section 2.3.8."""
+    LF = "lf"
+    """Also at a bare LF."""
+    ANY = "any"
+    """Also at a bare LF or CR."""
+
+
+class _Ends(NamedTuple):
+    """How lines are found in one reading.
+
+    Args:
+        end: finds a line's end; a CR that may be the first half of one is none yet.
+        dot: finds the end of a line before one that begins with a dot.
+        dot_or_dashes: likewise, or with what may be a boundary.
+        split: cuts bytes into lines.
+    """
+
+    end: re.Pattern[bytes]
+    dot: re.Pattern[bytes]
+    dot_or_dashes: re.Pattern[bytes]
+    split: Callable[[bytes], list[bytes]]
+
+
+_ENDS = {
+    Reading.CRLF: _Ends(
+        re.compile(rb"\r\n"),
+        re.compile(rb"\r\n(?=\.)"),
+        re.compile(rb"\r\n(?=\.|--)"),
+        lambda data: data.split(b"\r\n"),
+    ),
+    Reading.LF: _Ends(
+        re.compile(rb"\r?\n"),
+        re.compile(rb"\n(?=\.)"),
+        re.compile(rb"\n(?=\.|--)"),
+        lambda data: data.replace(b"\r\n", b"\n").split(b"\n"),
+    ),
+    Reading.ANY: _Ends(
+        re.compile(rb"\r?\n|\r(?!\Z)"),
+        re.compile(rb"[\r\n](?=\.)"),
+        re.compile(rb"[\r\n](?=\.|--)"),
+        lambda data: data.replace(b"\r", b"\n").split(b"\n"),
+    ),
+}
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_BARE_CR = re.compile(rb"\r(?!\n)")
+
+
+class _Level(NamedTuple):
+    """A multipart that has not ended.
+
+    Args:
+        boundaries: what may be its boundary.
+        digest: whether its parts are mails unless they say otherwise.
+    """
+
+    boundaries: tuple[bytes, ...]
+    digest: bool
+
+
+class View:
+    """A mail as servers of one kind read it.
+
+    Args:
+        gauges: measure lengths.
+        parts: whether to look into the headers of parts.
+        out: is given what is seen.
+    """
+
+    __slots__ = (
+        "_body",
+        "_boundary_so_far",
+        "_cr",
+        "_dot",
+        "_ends_blank",
+        "_gauges",
+        "_header",
+        "_header_length",
+        "_levels",
+        "_line",
+        "_names",
+        "_out",
+        "_top",
+        "_wild",
+        "first",
+        "reading",
+    )
+
+    def __init__(
+        self, gauges: Mapping[Subject, Gauge], parts: bool, out: list[Observation]
+    ) -> None:
+        self.reading = Reading.CRLF
+        self.first = True
+        self._gauges = gauges
+        self._names = gauges[Subject.FILE_NAME_LENGTH] if parts else None
+        self._out = out
+        self._top = True  # whether the mail's own header has not ended
+        self._header: Header | None = Header(out, self._names, counts_to=True)
+        self._levels: list[_Level] = []
+        self._wild = False  # whether there are more levels than are known
+        self._header_length = 0
+        self._body = 0
+        self._cr = False  # whether a CR is read that may be half of a line's end
+        self._start_line()
+
+    def _start_line(self) -> None:
+        self._line = 0  # bytes of the line under way
+        self._dot = False  # whether its first byte was a dot, which is the transfer's
+        self._boundary_so_far: bytearray | None = bytearray()  # None once it cannot be one
+        self._ends_blank = True  # whether only blanks follow what is kept of it
+
+    def feed(self, data: bytes, start: int, end: int) -> None:
+        """Read more of the mail.
+
+        Args:
+            data: holds it.
+            start: first byte.
+            end: behind the last.
+        """
+        at = start
+        if self._cr and at < end:
+            at = self._judge_cr(data, at)
+        ends = _ENDS[self.reading]
+        slow = at  # where lines may be skipped again
+        while at < end:
+            if self._header is None and at >= slow and not (self._line or self._dot):
+                at, slow = self._skip(data, at, end)
+                if at == end:
+                    break
+            found = ends.end.search(data, at, end)
+            stop = found.start() if found else end
+            if found is None and data[end - 1] == _CR:
+                stop -= 1
+                self._cr = True
+            if stop > at:
+                self._read(data, at, stop)
+            if found is None:
+                break
+            at = found.end()
+            self._end_line(at - stop, at - 1)
+
+    def finish(self, at: int) -> None:
+        """The mail has ended.
+
+        Args:
+            at: index of the byte that says so.
+        """
+        if self._header is not None:
+            self._end_header(at)
+        if self.first:
+            for subject in (Subject.BODY_LENGTH, Subject.BODY_LINE_LENGTH):
+                self._tell_greatest(subject, at)
+
+    def _judge_cr(self, data: bytes, at: int) -> int:
+        """The byte behind a CR says what that was; returns where to go on."""
+        self._cr = False
+        if data[at] == _LF:
+            self._end_line(2, at)
+            return at + 1
+        if self.reading is Reading.ANY:
+            self._end_line(1, at - 1)
+        else:
+            known = len(self._out)
+            self._read(b"\r", 0, 1)
+            self._out[known:] = [each._replace(at=at - 1) for each in self._out[known:]]
+        return at
+
+    def _skip(self, data: bytes, at: int, end: int) -> tuple[int, int]:
+        """Pass over whole lines of a body in which there is nothing to see.
+
+        Returns:
+            where to go on, and from where on this may be tried again.
+        """
+        ends = _ENDS[self.reading]
+        last = data.rfind(b"\n", at, end) + 1
+        if last <= at or (self.reading is Reading.CRLF and data[last - 2 : last - 1] != b"\r"):
+            return at, at
+        bounded = bool(self._levels) or self._wild
+        if data[at] == _DOT or (bounded and data.startswith(_DASHES, at, end)):
+            return at, at
+        special = ends.dot_or_dashes if bounded else ends.dot
+        found = special.search(data, at, last)
+        stop = found.end() if found else last
+        lines = self._gauges[Subject.BODY_LINE_LENGTH]
+        length = self._gauges[Subject.BODY_LENGTH]
+        longest = max(map(len, ends.split(data[at:stop])))
+        if longest > lines.next:
+            return at, stop
+        lines.greatest = max(lines.greatest, longest)
+        length.grow(self._body, stop - at, at, self._out)
+        self._body += stop - at
+        return stop, stop
+
+    def _read(self, data: bytes, at: int, stop: int) -> None:
+        """Read a piece of a line, its end left out."""
+        if not self._line and not self._dot and data[at] == _DOT:
+            self._dot = True
+            at += 1
+            if at == stop:
+                return
+        self._keep_boundary(data, at, stop)
+        cut = at
+        if self._header is not None:
+            cut = self._header.feed(data, at, stop)
+            self._count(at, cut)
+            if cut < stop:
+                self._end_header(cut)
+        self._count(cut, stop)
+
+    def _count(self, at: int, stop: int) -> None:
+        """Count bytes of a line."""
+        size = stop - at
+        if self._top:
+            self._grow(Subject.HEADER_LINE_LENGTH, self._line, size, at)
+            self._grow(Subject.HEADER_LENGTH, self._header_length, size, at)
+            self._header_length += size
+        else:
+            self._grow(Subject.BODY_LINE_LENGTH, self._line, size, at)
+            self._grow(Subject.BODY_LENGTH, self._body, size, at)
+            self._body += size
+        self._line += size
+
+    def _grow(self, subject: Subject, before: int, size: int, at: int) -> None:
+        self._gauges[subject].grow(before, size, at, self._out)
+
+    def _keep_boundary(self, data: bytes, at: int, stop: int) -> None:
+        kept = self._boundary_so_far
+        if kept is None:
+            return
+        room = _MAX_PREFIX - len(kept)
+        kept += data[at : min(stop, at + room)]
+        if not kept.startswith(_DASHES[: len(kept)]):
+            self._boundary_so_far = None
+        elif stop - at > room:
+            self._ends_blank &= not data[at + room : stop].strip(b" \t")
+
+    def _end_line(self, size: int, at: int) -> None:
+        """A line has ended.
+
+        Args:
+            size: how many bytes ended it.
+            at: index of the last of them.
+        """
+        if self._dot and not self._line:
+            self._start_line()  # the end of the mail, or of what some server takes for one
+            return
+        boundary = self._boundary()
+        separates = False
+        if self._header is not None:
+            separates = not self._line and self._top
+            if not (self._line and self._header.end_line()) or boundary:
+                self._end_header(at, empty=not self._line)
+                boundary = boundary or self._boundary()
+        if self._top:
+            self._grow(Subject.HEADER_LENGTH, self._header_length, size, at - size + 1)
+            self._header_length += size
+        elif not separates:
+            self._grow(Subject.BODY_LENGTH, self._body, size, at - size + 1)
+            self._body += size
+        if boundary:
+            level, closes = boundary
+            digest = level >= 0 and self._levels[level].digest
+            del self._levels[level + 1 :]
+            kind = b"message/rfc822" if digest else b"text/plain"
+            self._header = None if closes else Header(self._out, self._names, False, kind)
+        self._start_line()
+
+    def _boundary(self) -> tuple[int, bool] | None:
+        """The multipart whose boundary a line is, and whether it ends that."""
+        line = self._boundary_so_far
+        if line is None or not (self._levels or self._wild) or len(line) <= len(_DASHES):
+            return None
+        text = bytes(line[len(_DASHES) :])
+        for level in range(len(self._levels) - 1, -1, -1):
+            for boundary in self._levels[level].boundaries:
+                if not text.startswith(boundary):
+                    continue
+                rest = text[len(boundary) :]
+                if len(boundary) == MAX_BOUNDARY:
+                    return level, False
+                closes = rest.startswith(_DASHES)
+                if not rest[closes * len(_DASHES) :].strip(b" \t") and self._ends_blank:
+                    return level, closes
+        return (len(self._levels) - 1, False) if self._wild else None
+
+    def _end_header(self, at: int, empty: bool = False) -> None:
+        """A header has ended.
+
+        Args:
+            at: index of the byte that says so.
+            empty: whether an empty line ended it, and not one that is no field.
+        """
+        header = self._header
+        if header is None:
+            return
+        self._header = None
+        header.finish(at)
+        if self._top:
+            self._top = False
+            # The line under way turned out to be the body's.
+            self._header_length -= self._line
+            self._grow(Subject.BODY_LINE_LENGTH, self._line, 0, at)
+            self._grow(Subject.BODY_LENGTH, self._line, 0, at)
+            self._body += self._line
+            if self.first:
+                for subject in (Subject.HEADER_LENGTH, Subject.HEADER_LINE_LENGTH):
+                    self._tell_greatest(subject, at)
+                self._out.append(Observation(Subject.TO_FIELDS, at, header.to_fields))
+        if self._names is None:
+            return
+        if header.boundaries and header.is_multipart:
+            if len(self._levels) < MAX_DEPTH:
+                self._levels.append(_Level(header.boundaries, header.is_digest))
+            else:
+                self._wild = True
+        elif empty and header.is_message:
+            self._header = Header(self._out, self._names, False)
+
+    def _tell_greatest(self, subject: Subject, at: int) -> None:
+        self._out.append(Observation(subject, at, self._gauges[subject].greatest))
+
+
+class Message:
+    """Reads the content of one mail.
+
+    Args:
+        limits: what its lengths are compared with.
+        parts: whether to look into the headers of its parts.
+    """
+
+    __slots__ = ("_cr", "_out", "_views")
+
+    def __init__(self, limits: Mapping[Subject, Iterable[int]], parts: bool) -> None:
+        gauges = {each: Gauge(each, limits.get(each, ())) for each in _MEASURED}
+        self._out: list[Observation] = []
+        self._views = [View(gauges, parts, self._out)]
+        self._cr = False  # whether the last byte was a CR
+
+    def feed(self, data: bytes, start: int, end: int) -> list[Observation]:
+        """Read more of the mail, as it is transferred: with doubled dots, and with its end.
+
+        Args:
+            data: holds it.
+            start: first byte.
+            end: behind the last.
+
+        Returns:
+            what is seen with these bytes, in order.
+        """
+        at = start
+        for split, reading in self._forks(data, start, end):
+            for view in self._views:
+                view.feed(data, at, max(at, split))
+            at = max(at, split)
+            self._fork(reading)
+        for view in self._views:
+            view.feed(data, at, end)
+        if end > start:
+            self._cr = data[end - 1] == _CR
+        return self._taken()
+
+    def finish(self, at: int) -> list[Observation]:
+        """The mail has ended.
+
+        Args:
+            at: index of the byte that says so.
+        """
+        for view in self._views:
+            view.finish(at)
+        return self._taken()
+
+    def _taken(self) -> list[Observation]:
+        # What several readings see alike is seen once.
+        seen = sorted(dict.fromkeys(self._out), key=lambda each: each.at)
+        self._out.clear()
+        return seen
+
+    def _forks(self, data: bytes, start: int, end: int) -> list[tuple[int, Reading]]:
+        """Where readings begin to differ, and which."""
+        if start == end or len(self._views) == len(Reading):
+            return []
+        both = data.count(b"\r\n", start, end)
+        behind = self._cr and data[start] == _LF  # half of a CRLF that is cut in two
+        open_ = data[end - 1] == _CR
+        feeds = data.count(b"\n", start, end) - behind
+        returns = data.count(b"\r", start, end) - open_
+        known = {view.reading for view in self._views}
+        forks = []
+        if feeds > both and Reading.LF not in known:
+            found = _BARE_LF.search(data, start + behind, end)
+            # A lookbehind sees what is before the start.
+            at = found.start() if found else end
+            if not behind and data[start] == _LF:
+                at = start
+            forks.append((at, Reading.LF))
+        if Reading.ANY not in known:
+            if self._cr and not behind:
+                forks.append((start, Reading.ANY))
+            elif returns > both:
+                found = _BARE_CR.search(data, start, end)
+                forks.append((found.start() if found else end, Reading.ANY))
+        return sorted(forks, key=lambda each: each[0])
+
+    def _fork(self, reading: Reading) -> None:
+        """From here on, some servers read otherwise."""
+        known = {view.reading: view for view in self._views}
+        # Readings that end lines at LF are the same until a bare CR comes.
+        like = known[Reading.CRLF]
+        if reading is Reading.ANY:
+            like = known.get(Reading.LF, like)
+        other = deepcopy(like, {id(self._out): self._out})
+        other.reading = reading
+        other.first = False
+        self._views.append(other)

@@ -1,0 +1,67 @@
+"""What an inspection map may ask about, as it is seen in a connection."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from appliance.smtp.esmtp_map import Subject
+
+NEVER = sys.maxsize
+"""A limit that nothing passes."""
+
+
+class Observation(NamedTuple):
+    """Something seen that a map may ask about.
+
+    Args:
+        subject: what it is.
+        at: index of the byte that made it known, in the bytes read; negative in those before.
+        number: of a length or a count, how much.
+        texts: of anything else, what it says; several where it can be read in several ways.
+        complete: whether it is known whole, so that it can be said what it is not.
+    """
+
+    subject: Subject
+    at: int
+    number: int = 0
+    texts: tuple[bytes, ...] = ()
+    complete: bool = True
+
+
+class Gauge:
+    """The greatest value that something has had, and the next limit for it to pass.
+
+    Args:
+        subject: what it is.
+        limits: numbers that it is compared with, in any order.
+    """
+
+    __slots__ = ("_limits", "greatest", "next", "subject")
+
+    def __init__(self, subject: Subject, limits: Iterable[int]) -> None:
+        self.subject = subject
+        self._limits = sorted(set(limits), reverse=True)
+        self.greatest = 0
+        self.next = NEVER
+        self._step()
+
+    def _step(self) -> None:
+        self.next = self._limits.pop() if self._limits else NEVER
+
+    def grow(self, before: int, size: int, at: int, out: list[Observation]) -> None:
+        """Something has grown.
+
+        Args:
+            before: how much it was.
+            size: how much has come.
+            at: index of the first byte that has come.
+            out: is given an observation for each limit that is passed, at the byte that passes it.
+        """
+        value = before + size
+        self.greatest = max(self.greatest, value)
+        while value > self.next:
+            passing = at + max(self.next - before, 0)
+            out.append(Observation(self.subject, passing, self.next + 1, complete=False))
+            self._step()
