@@ -14,6 +14,7 @@ from typing import TypeAlias
 from appliance.config.model import FlowLog, LineLog
 from appliance.events import Denial, Endpoint, Flow
 from appliance.limits import UNLIMITED, Limits
+from appliance.smtp.esmtp_map import EsmtpMap
 from appliance.smtp.release import Release
 from appliance.tcp.timeouts import USUAL, Idle
 
@@ -83,6 +84,8 @@ class Admission:
         server: the end addressed.
         inbound: whether it goes from a less to a more secure interface.
         inspection: the release to inspect its mail as; None to forward it unread.
+        esmtp_map: the inspection map that its mail goes through, where the release has such; None
+            for the default one.
         denial: why it may not pass; None when it may.
         access_list: the name of the access list that denied it, "" if none did.
         limits: on the connections to the server's mapped address, or on those of a `nat`.
@@ -99,6 +102,7 @@ class Admission:
     limits: Limits = UNLIMITED
     idle: Idle = USUAL
     logged: tuple[Logged, ...] = ()
+    esmtp_map: EsmtpMap | None = None
 
 
 Admit: TypeAlias = Callable[[Opening], Admission]

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from appliance.limits import UNLIMITED, Limits
+from appliance.smtp.esmtp_map import Action
 
 
 class Direction(Enum):
@@ -36,6 +37,9 @@ class Kind(Enum):
     SEGMENT_DROPPED = "segment-dropped"
     CONNECTION_DROPPED = "connection-dropped"
     CONNECTION_RESET = "connection-reset"
+    MATCHED = "matched"
+    PARAMETER = "parameter"
+    SIZE_VIOLATION = "size-violation"
     OPAQUE = "opaque"
     ADOPTED = "adopted"
 
@@ -242,6 +246,7 @@ class Inspected:
         original: the bytes as they were sent (at most a line).
         rewritten: the same bytes as they were forwarded.
         detail: what a log line needs besides (an address, a reason).
+        action: what an inspection map has done about it, None where none is asked.
     """
 
     time: float
@@ -252,6 +257,7 @@ class Inspected:
     original: bytes = b""
     rewritten: bytes = b""
     detail: str = ""
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

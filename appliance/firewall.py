@@ -25,7 +25,9 @@ from appliance.opening import begins, denied, of_packet, of_segment, unknown
 from appliance.packet import icmp
 from appliance.packet.segment import RST, SYN, Segment
 from appliance.protocol import ICMP, TCP, UDP
+from appliance.smtp.esmtp_map import DEFAULT_MAP
 from appliance.smtp.inspector import Inspector
+from appliance.smtp.tally import Tally
 from appliance.tcp.connection import Connection
 from appliance.tcp.room import Room
 from appliance.tcp.uninspected import Uninspected
@@ -45,6 +47,7 @@ class Firewall:
 
     Attributes:
         room: what connections take of memory.
+        tally: what inspection maps have matched.
     """
 
     def __init__(self, admit: Admit, report: Report, recorded: bool = False) -> None:
@@ -56,6 +59,7 @@ class Firewall:
         self._built = 0
         self._access_log = AccessLog(report)
         self.room = Room()
+        self.tally = Tally()
 
     @property
     def flows(self) -> int:
@@ -181,7 +185,7 @@ class Firewall:
         Raises:
             PixguardError: it cannot be used; nothing is taken up.
         """
-        for key, flow in handover.read(text, self._report, self.room):
+        for key, flow in handover.read(text, self._report, self.room, self.tally):
             self._flows.add(key, flow, now)
             self._flows.note(key)
             self._built = max(self._built, flow.flow.number)
@@ -273,7 +277,9 @@ class Firewall:
             adopted = not (self._recorded or segment.flags & SYN)
             # In a capture that begins with the server's bytes, they are its greeting.
             greeting_due = bool(segment.flags & SYN) or not (from_client or adopted)
-            inspector = Inspector(release, greeting_due, self._recorded, adopted)
+            esmtp_map = admission.esmtp_map or DEFAULT_MAP
+            tally = self.tally.of(esmtp_map) if release.has_maps else None
+            inspector = Inspector(release, greeting_due, self._recorded, adopted, tally)
             built = Connection(
                 flow,
                 inspector,

@@ -20,9 +20,29 @@ from appliance.errors import PixguardError
 from appliance.events import Closing, Endpoint, Flow, Kind, Phase, Report
 from appliance.flows import AnyFlow, Key
 from appliance.packet.segment import Segment
-from appliance.smtp import address, command, dialogue, ehlo, greeting, line, mail, release, reply
+from appliance.smtp import (
+    address,
+    command,
+    dialogue,
+    ehlo,
+    envelope,
+    esmtp_map,
+    greeting,
+    header,
+    line,
+    mail,
+    matching,
+    message,
+    observation,
+    parameter,
+    release,
+    reply,
+)
+from appliance.smtp.esmtp_map import EsmtpMap
+from appliance.smtp.expression import Expression
 from appliance.smtp.inspector import Inspector
 from appliance.smtp.ruling import Refusal, Remark
+from appliance.smtp.tally import MapTally, Tally
 from appliance.tcp.connection import Connection
 from appliance.tcp.own import OwnPacket, OwnPackets
 from appliance.tcp.room import Room
@@ -58,13 +78,39 @@ _CLASSES: tuple[type, ...] = (
     dialogue.Due,
     dialogue.Phase,
     ehlo.EhloMask,
+    envelope.Envelope,
+    esmtp_map.Act,
+    esmtp_map.Action,
+    esmtp_map.Criterion,
+    esmtp_map.EsmtpClass,
+    esmtp_map.EsmtpMap,
+    esmtp_map.Relay,
+    esmtp_map.Row,
+    esmtp_map.Subject,
+    Expression,
     greeting.GreetingMask,
+    header._Continued,
+    header._Line,
+    header._Reader,
+    header.Header,
     line.Lines,
     mail.Mail,
+    matching.Matching,
+    matching.Plan,
+    message._Level,
+    message.Message,
+    message.Reading,
+    message.View,
+    observation.Gauge,
+    observation.Observation,
+    parameter._Part,
+    parameter.Found,
+    parameter.Parameters,
     release.Addresses,
     release.Blocked,
     release.Bug,
     release.ConnectionMessages,
+    release.Extensions,
     release.Greeting,
     release.Release,
     release.ShortSegment,
@@ -72,7 +118,7 @@ _CLASSES: tuple[type, ...] = (
 )
 """All that a connection consists of, but for plain values."""
 
-_REPORT, _ROOM = "report", "room"
+_REPORT, _ROOM, _TALLY = "report", "room", "tally"
 """What connections share and find anew in another process."""
 
 _TITLE = b"pixguard connections"
@@ -91,13 +137,14 @@ def write(flows: Iterable[tuple[Key, AnyFlow]], report: Report) -> bytes:
     return b"%s %s %s\n%s" % (_TITLE, _layout(), _digest(body), body)
 
 
-def read(text: bytes, report: Report, room: Room) -> list[tuple[Key, AnyFlow]]:
+def read(text: bytes, report: Report, room: Room, tally: Tally) -> list[tuple[Key, AnyFlow]]:
     """Take up flows that `write` wrote down.
 
     Args:
         text: what it wrote.
         report: is called with their events from now on.
         room: what they take of memory is counted here from now on.
+        tally: what inspection maps match in them is counted here from now on.
 
     Raises:
         PixguardError: it is not whole, or an engine of another make wrote it.
@@ -111,7 +158,7 @@ def read(text: bytes, report: Report, room: Room) -> list[tuple[Key, AnyFlow]]:
     if layout != _layout():
         raise PixguardError("the connections handed over are of an engine of another make")
     try:
-        flows: list[tuple[Key, AnyFlow]] = _Unpickler(io.BytesIO(body), report, room).load()
+        flows: list[tuple[Key, AnyFlow]] = _Unpickler(io.BytesIO(body), report, room, tally).load()
         for _, flow in flows:
             if isinstance(flow, Connection):
                 flow.take_room()
@@ -125,24 +172,29 @@ class _Pickler(pickle.Pickler):
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._report = report
 
-    def persistent_id(self, obj: object) -> str | None:
+    def persistent_id(self, obj: object) -> object:
         if obj is self._report:
             return _REPORT
+        if isinstance(obj, MapTally):
+            return _TALLY, obj.esmtp_map
         return _ROOM if isinstance(obj, Room) else None
 
     def reducer_override(self, obj: object) -> Any:
+        if isinstance(obj, Expression):
+            return Expression, (obj.name, obj.text)
         # By its class and value; some versions of Python call getattr for it.
         return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, report: Report, room: Room) -> None:
+    def __init__(self, file: io.BytesIO, report: Report, room: Room, tally: Tally) -> None:
         super().__init__(file)
         self._shared = {_REPORT: report, _ROOM: room}
+        self._tally = tally
         self._known = {(each.__module__, each.__qualname__): each for each in _CLASSES}
 
-    def persistent_load(self, pid: str) -> object:
-        return self._shared[pid]
+    def persistent_load(self, pid: str | tuple[str, EsmtpMap]) -> object:
+        return self._shared[pid] if isinstance(pid, str) else self._tally.of(pid[1])
 
     def find_class(self, module: str, name: str) -> type:
         if (module, name) not in self._known:

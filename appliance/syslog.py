@@ -15,6 +15,7 @@ from appliance.events import (
     ConnectionClosed,
     Denial,
     DeniedFlowsFull,
+    Direction,
     Endpoint,
     Event,
     Flow,
@@ -23,6 +24,7 @@ from appliance.events import (
     PacketDenied,
     Phase,
 )
+from appliance.smtp.esmtp_map import Act, Action
 from appliance.smtp.release import Blocked, ConnectionMessages, Release
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
@@ -61,6 +63,16 @@ _TERMINATIONS = {
     Kind.INCONSISTENT_RETRANSMISSION: "failed to consolidate new buffer data with original",
 }
 """Reasons of 507003, which is of 7.0 and later; they are printed in lower case."""
+
+
+_CLASSIFIED = {
+    Act.NONE: ("6-108005", "Received"),
+    Act.DROP_CONNECTION: ("4-108004", "Dropped connection for"),
+    Act.RESET: ("4-108004", "Reset connection for"),
+    Act.MASK: ("4-108004", "Masked header flags for"),
+    Act.RATE_LIMIT: ("4-108004", "Dropped"),
+}
+"""What a message says of a match: its severity and number, and what was done."""
 
 
 class Syslog:
@@ -107,7 +119,11 @@ class Syslog:
                 body = _malicious_address(event)
             case Inspected() if event.kind in _TERMINATIONS and self._release.modern_messages:
                 body = _terminated(event)
-            case Inspected(kind=Kind.OPAQUE):
+            case Inspected(kind=Kind.MATCHED | Kind.PARAMETER) if event.action and event.action.log:
+                body = _classified(event, event.action)
+            case Inspected(kind=Kind.SIZE_VIOLATION):
+                body = _size_violated(event)
+            case Inspected(kind=Kind.OPAQUE) if event.action is None or event.action.log:
                 body = _tls_started(event)
             case _:
                 return None
@@ -207,6 +223,27 @@ def _terminated(event: Inspected) -> str:
     return (
         f"4-507003: tcp flow from {_named(client)} to {_named(server)} "
         f"terminated by inspection engine, reason - {_TERMINATIONS[event.kind]}."
+    )
+
+
+def _classified(event: Inspected, action: Action) -> str:
+    asks = event.direction is Direction.TO_SERVER
+    source, destination = event.flow.client, event.flow.server
+    if not asks:
+        source, destination = destination, source
+    return (
+        f"{_CLASSIFIED[action.act][0]}: "
+        f"ESMTP {'Classification' if event.kind is Kind.MATCHED else 'Parameter'}: "
+        f"{_CLASSIFIED[action.act][1]} ESMTP {'Request' if asks else 'Response'} "
+        f"from {_named(source)} to {_named(destination)}; {event.detail}"
+    )
+
+
+def _size_violated(event: Inspected) -> str:
+    client, server = event.flow.client, event.flow.server
+    return (
+        f"7-108006: Detected ESMTP size violation from {_named(client)} to {_named(server)}; "
+        f"{event.detail}"
     )
 
 

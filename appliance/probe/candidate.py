@@ -44,11 +44,12 @@ class Candidate:
     def fate(self, question: Question) -> Fate:
         """What becomes of a line."""
         verb, ender = re.split(rb"(?=[ \r])", question.value + b"\r", maxsplit=1)
-        if self.release is None or passes(self.release, verb.upper(), ender[0]):
+        release = self.release
+        if release is None or passes(release, release.verbs, verb.upper(), ender[0]):
             return Fate.PASSES
-        if self.release.blocked is Blocked.ANSWER_OK:
+        if release.blocked is Blocked.ANSWER_OK:
             return Fate.ANSWERED
-        if self.release.blocked is Blocked.NOOP and len(question.value) >= len(b"NOOP"):
+        if release.blocked is Blocked.NOOP and len(question.value) >= len(b"NOOP"):
             return Fate.NOOP
         return Fate.MASKED
 

@@ -22,7 +22,7 @@ from appliance.probe.candidate import (
 from appliance.probe.reply import Question, Reply, Session
 from appliance.smtp.ehlo import EhloMask
 from appliance.smtp.greeting import GreetingMask
-from appliance.smtp.release import Greeting
+from appliance.smtp.release import Extensions, Greeting
 
 _STARS = re.compile(rb"[*20 \t]*\*[*20 \t]*")
 _CMAP = re.compile(rb"SMTP/cmap (?:ready_*|read?)")
@@ -234,7 +234,7 @@ def _ehlo(reply: Reply) -> Observation:
 
 def _extensions_come_out_as(keywords: frozenset[bytes], lines: tuple[bytes, ...]) -> bool:
     """Whether the lines of a reply to EHLO, without the first, come out of the mask like this."""
-    mask = EhloMask(keywords)
+    mask = EhloMask(Extensions(keywords))
     for line in lines:
         masked = bytearray(line + b"\r\n")
         mask.start_line()

@@ -25,8 +25,15 @@ _NOOP = b"NOOP"
 
 ADDRESS_VERBS = frozenset({b"MAIL", b"RCPT"})
 
-DUE = {b"DATA": Due.DATA, b"EHLO": Due.EHLO, b"AUTH": Due.AUTH, b"STARTTLS": Due.STARTTLS}
-"""Verbs whose replies mean something besides yes and no."""
+DUE = {
+    b"DATA": Due.DATA,
+    b"EHLO": Due.EHLO,
+    b"AUTH": Due.AUTH,
+    b"STARTTLS": Due.STARTTLS,
+    b"MAIL": Due.MAIL,
+    b"RCPT": Due.RCPT,
+}
+"""Verbs whose replies mean something to somebody here."""
 
 
 class Position(Enum):
@@ -42,15 +49,16 @@ class Position(Enum):
     """Behind a bare LF: if anything but CRLF follows, that is covered."""
 
 
-def passes(release: Release, verb: bytes, ender: int) -> bool:
-    """Whether a release lets a verb through.
+def passes(release: Release, verbs: frozenset[bytes], verb: bytes, ender: int) -> bool:
+    """Whether a verb is let through.
 
     Args:
         release: the release.
+        verbs: the verbs that pass now.
         verb: the verb, in capitals.
         ender: the byte behind it.
     """
-    if verb not in release.verbs or ender not in (_BLANK, _CR):
+    if verb not in verbs or ender not in (_BLANK, _CR):
         return False
     return ender == _BLANK or verb not in release.argument_verbs
 
@@ -69,6 +77,7 @@ class Commands:
 
     Attributes:
         refusal: set when the last bytes judged must not be forwarded.
+        verbs: the verbs that pass now.
     """
 
     __slots__ = (
@@ -76,6 +85,7 @@ class Commands:
         "_after_cr",
         "_dialogue",
         "_due",
+        "_ended",
         "_fill",
         "_kept",
         "_letters",
@@ -84,10 +94,12 @@ class Commands:
         "_release",
         "_verb",
         "refusal",
+        "verbs",
     )
 
     def __init__(self, release: Release, dialogue: Dialogue) -> None:
         self._release = release
+        self.verbs = release.verbs
         self._dialogue = dialogue
         self.refusal: Refusal | None = None
         self._letters = b""  # what of NOOP is still to be written
@@ -102,6 +114,7 @@ class Commands:
         self._due = Due.COMMAND
         self._address: bytearray | None = None  # the line behind MAIL or RCPT, as it was sent
         self._path = Path.BEFORE
+        self._ended = False
 
     @property
     def line_end_matched(self) -> bytes:
@@ -127,18 +140,19 @@ class Commands:
         self._position = Position.MASKED_VERB
 
     def judge(self, data: bytearray, start: int, remarks: list[Remark]) -> int:
-        """Edit command bytes in place, up to the end of the command phase or of the bytes.
+        """Edit bytes of one line in place, up to its end or that of the command phase.
 
         Args:
             data: the bytes of a segment.
-            start: where in them commands begin.
+            start: where in them the line begins or goes on.
             remarks: is given what the edits did.
 
         Returns:
             the index behind the last byte judged.
         """
         at = start
-        while at < len(data) and self._dialogue.phase is Phase.COMMAND and not self.refusal:
+        self._ended = False
+        while at < len(data) and self._goes_on:
             if self._after_cr:
                 at = self._judge_rest(data, at, remarks)
             elif self._position is Position.BROKEN:
@@ -150,6 +164,11 @@ class Commands:
             else:
                 at = self._judge_rest(data, at, remarks)
         return at
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the next byte belongs to the line under way."""
+        return not self._ended and self._dialogue.phase is Phase.COMMAND and not self.refusal
 
     def _judge_verb(self, data: bytearray, at: int, remarks: list[Remark]) -> int:
         """Judge bytes of a verb, up to its end, which is left for `_judge_rest`."""
@@ -163,7 +182,7 @@ class Commands:
             self._after_cr = True  # an empty line, if LF follows
             return end + 1
         verb = piece.upper()
-        if passes(self._release, verb, ender):
+        if passes(self._release, self.verbs, verb, ender):
             self._start_argument(verb)
             return end
         # No verb, one of foreign bytes, or one that a bare LF ends makes the whole line invalid;
@@ -184,7 +203,7 @@ class Commands:
         end = at + len(piece)
         for index, byte in enumerate(piece.upper()):
             grown = self._verb + bytes((byte,))
-            if not any(verb.startswith(grown) for verb in self._release.verbs):
+            if not any(verb.startswith(grown) for verb in self.verbs):
                 if self._verb:
                     self._invalidate(data, at + index, remarks)
                 elif may_be_verb(byte):
@@ -200,7 +219,7 @@ class Commands:
             self._after_cr = True
             return end + 1
         if ender is not None:
-            if self._verb in self._release.verbs and ender in (_BLANK, _CR):
+            if self._verb in self.verbs and ender in (_BLANK, _CR):
                 self._start_argument(self._verb)
             elif self._verb:
                 self._invalidate(data, end, remarks)
@@ -336,6 +355,7 @@ class Commands:
                 remarks.append(Remark(Kind.ADDRESS_EDITED, start, sent, forwarded, shown))
         due = self._due
         self.start_line()
+        self._ended = True
         self._dialogue.expect(due)
 
 

@@ -22,6 +22,8 @@ class Due(Enum):
     GREETING = ord("g")
     COMMAND = ord("c")
     """A command, an empty line, or the end of a mail."""
+    MAIL = ord("m")
+    RCPT = ord("r")
     DATA = ord("d")
     EHLO = ord("e")
     AUTH = ord("a")
@@ -73,6 +75,10 @@ class Dialogue:
     def next_is(self, due: Due) -> bool:
         """Whether this is the reply to come next."""
         return bool(self._due) and self._due[0] == due.value
+
+    def outstanding(self, due: Due) -> int:
+        """How many such replies are to come."""
+        return self._due.count(due.value)
 
     def replied(self) -> bool:
         """The next reply has come whole.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 
 from appliance.events import Kind
 from appliance.smtp.command import Commands
 from appliance.smtp.dialogue import Dialogue, Due, Phase
+from appliance.smtp.envelope import Envelope
 from appliance.smtp.line import Lines
 from appliance.smtp.mail import Mail
+from appliance.smtp.matching import Matching
+from appliance.smtp.message import Message
+from appliance.smtp.observation import Observation
 from appliance.smtp.release import ANSWERS, Bug, Release, ShortSegment
 from appliance.smtp.reply import Replies
 from appliance.smtp.ruling import Part, Refusal, Remark, Ruling
+from appliance.smtp.tally import MapTally
 
 _REPLY = re.compile(rb"[2-5][0-9]{2}[- ]")
 """How a reply begins (RFC 5321, section 4.2)."""
@@ -29,6 +35,7 @@ class Inspector:
             server has replied, whole lines that are commands or empty, as they are; and no reply
             that would have the client send other things than commands, unless it was seen to ask
             for it. See docs/decisions/adoption.md.
+        tally: the inspection map that the mail goes through, and its counters; None without one.
 
     Attributes:
         remarks: what the last bytes judged gave rise to.
@@ -40,8 +47,11 @@ class Inspector:
         "_commands",
         "_credentials_after_cr",
         "_dialogue",
+        "_envelope",
         "_lines",
         "_mail",
+        "_matching",
+        "_message",
         "_release",
         "_replied",
         "_replies",
@@ -49,9 +59,18 @@ class Inspector:
     )
 
     def __init__(
-        self, release: Release, greeting_due: bool, recorded: bool, adopted: bool = False
+        self,
+        release: Release,
+        greeting_due: bool,
+        recorded: bool,
+        adopted: bool = False,
+        tally: MapTally | None = None,
     ) -> None:
+        release = release.following(tally.esmtp_map) if tally else release
         self._release = release
+        self._matching = Matching(tally) if tally else None
+        self._envelope = Envelope(release, self._matching) if self._matching else None
+        self._message: Message | None = None
         self._adopted = adopted
         self._replied = not adopted  # whether the server's next byte is known to begin a line
         self._dialogue = Dialogue(greeting_due, Bug.DATA_BEFORE_REPLY in release.bugs)
@@ -60,7 +79,7 @@ class Inspector:
         self._lines = (
             Lines(release, self._answer, self._dialogue, recorded) if self._answer else None
         )
-        self._replies = Replies(release, self._dialogue, adopted)
+        self._replies = Replies(release, self._dialogue, adopted, self._matching, self._envelope)
         self._mail: Mail | None = None
         self._credentials_after_cr = False
         self.remarks: list[Remark] = []
@@ -80,6 +99,11 @@ class Inspector:
         """Whether nothing is read any more."""
         return self._dialogue.phase is Phase.OPAQUE
 
+    @property
+    def tally(self) -> MapTally | None:
+        """The counters of the inspection map that the mail goes through, if there is one."""
+        return self._matching.tally if self._matching else None
+
     def from_client(self, data: bytes, whole_segment: bool) -> Ruling:
         """Judge the client's next bytes.
 
@@ -95,7 +119,13 @@ class Inspector:
                 return Refusal.DISCARD
             if self._release.short_segment is ShortSegment.MASK and not self._lines:
                 self._commands.mask_verb()
-        return self._judge_lines(self._lines, data) if self._lines else self._judge(data)
+        if not (self._matching and self._matching.plan.rates):
+            return self._judge_any(data)
+        before = self._copied()
+        ruling = self._judge_any(data)
+        if ruling is Refusal.EXCESS:
+            self._become(before)
+        return ruling
 
     def from_server(self, data: bytes) -> Ruling:
         """Judge the server's next bytes.
@@ -114,6 +144,8 @@ class Inspector:
         while at < len(data) and not self.opaque:
             at_line_start = not self._held_back and self._commands.line_end_matched == b"\r\n"
             end = self._replies.judge(edited, at, at_line_start, self.remarks)
+            if self._matching and self._matching.refusal:
+                return self._matching.refusal
             if self._adopted and self._replies.unasked:
                 return Refusal.DROP
             self._replied |= not self._replies.under_way
@@ -129,6 +161,23 @@ class Inspector:
         if any(part.own or len(part.forwarded) != part.taken for part in parts):
             return parts
         return None if edited == data else bytes(edited)
+
+    def _judge_any(self, data: bytes) -> Ruling:
+        return self._judge_lines(self._lines, data) if self._lines else self._judge(data)
+
+    def _copied(self) -> Inspector:
+        """Its state, to come back to where a segment is to be as if it had never come."""
+        shared: list[object] = [self._release]
+        if self._matching:
+            shared += [self._matching.tally, self._matching.plan]
+        return deepcopy(self, {id(each): each for each in shared})
+
+    def _become(self, other: Inspector) -> None:
+        """Take up a state, but for what has been remarked."""
+        remarks = self.remarks
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
+        self.remarks = remarks
 
     def answers(self) -> bytes:
         """What the firewall has to say to the client itself, now that it is its turn."""
@@ -161,14 +210,16 @@ class Inspector:
             if self._dialogue.phase is Phase.COMMAND:
                 if edited is None:
                     edited = bytearray(data)
-                at = self._commands.judge(edited, at, self.remarks)
-                if self._commands.refusal:
-                    return self._commands.refusal
+                self._commands.verbs = self._verbs()
+                end = self._commands.judge(edited, at, self.remarks)
+                if refusal := self._commands.refusal or self._read_line(data, at, end):
+                    return refusal
+                at = end
                 continue
-            end = self._judge_text(data, at)
-            if isinstance(end, Refusal):
-                return end
-            at = end
+            stop = self._judge_text(data, at)
+            if isinstance(stop, Refusal):
+                return stop
+            at = stop
         return None if edited is None or edited == data else bytes(edited)
 
     def _judge_lines(self, lines: Lines, data: bytes) -> Ruling:
@@ -177,9 +228,10 @@ class Inspector:
         at = 0
         while at < len(data):
             if self._dialogue.phase is Phase.COMMAND:
-                at = lines.judge(data, at, parts, self.remarks)
-                if lines.refusal:
-                    return lines.refusal
+                lines.verbs = self._verbs()
+                start, at = at, lines.judge(data, at, parts, self.remarks)
+                if refusal := lines.refusal or self._read_line(data, start, at):
+                    return refusal
                 continue
             # What was taken in of a line before the server turned to other things is theirs.
             before = bytes(lines.held)
@@ -193,6 +245,17 @@ class Inspector:
         if any(part.own or len(part.forwarded) != part.taken for part in parts):
             return parts
         return b"".join(part.forwarded for part in parts)
+
+    def _verbs(self) -> frozenset[bytes]:
+        """The verbs that pass now."""
+        return self._matching.verbs(self._release) if self._matching else self._release.verbs
+
+    def _read_line(self, data: bytes, at: int, end: int) -> Refusal | None:
+        """Ask the inspection map about a line of commands, or what there is of it."""
+        if self._envelope is None or self._matching is None or at == end:
+            return None
+        self._envelope.read(data, at, end, self.remarks)
+        return self._matching.refusal
 
     def _judge_text(self, data: bytes, at: int) -> int | Refusal:
         """Judge bytes that are no commands; returns where commands begin again, or the end."""
@@ -208,11 +271,21 @@ class Inspector:
         if self._mail is None:
             self._mail = Mail(self._commands.line_end_matched)
             self._commands.start_line()
+            if self._matching and self._matching.plan.content:
+                self._message = Message(self._matching.plan.limits, self._matching.plan.parts)
         mail = self._mail
         end = mail.end(data, at)
         stop = len(data) if end is None else end
         if self._release.resets_smuggling and mail.ambiguous(data, at, stop):
             return Refusal.RESET
+        if self._matching and self._envelope:
+            if self._envelope.declared is not None:
+                mail.count(data, at, stop, ends=end is not None)
+            if refusal := self._read_content(self._matching, data, at, stop, end is not None):
+                return refusal
+            if end is not None:
+                self._judge_size(mail, self._envelope.declared, stop - 1)
+                self._envelope.end_mail()
         if end is None:
             mail.go_on(data, at)
             return stop
@@ -222,6 +295,29 @@ class Inspector:
         self._dialogue.phase = Phase.COMMAND
         self._dialogue.expect(Due.COMMAND)
         return end
+
+    def _read_content(
+        self, matching: Matching, data: bytes, at: int, stop: int, ends: bool
+    ) -> Refusal | None:
+        """Ask the inspection map about bytes of a mail."""
+        message = self._message
+        if message is None:
+            return None
+        seen: list[Observation] = message.feed(data, at, stop)
+        if ends:
+            seen += message.finish(stop - 1)
+            self._message = None
+        for each in seen:
+            matching.see(each, self.remarks)
+            if matching.refusal:
+                break
+        return matching.refusal
+
+    def _judge_size(self, mail: Mail, declared: int | None, at: int) -> None:
+        """Compare the size of a mail that has ended with what was declared for it (RFC 1870)."""
+        if declared is not None and mail.octets > declared:
+            detail = f"declared size is: {declared}, actual size is {mail.octets}"
+            self.remarks.append(Remark(Kind.SIZE_VIOLATION, at, detail=detail))
 
     def _judge_credentials(self, data: bytes, at: int) -> int:
         if self._credentials_after_cr and data[at : at + 1] == b"\n":

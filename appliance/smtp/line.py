@@ -36,9 +36,10 @@ class Lines:
     Attributes:
         held: what has been taken in of the line under way.
         refusal: set when the last bytes judged must not be forwarded.
+        verbs: the verbs that pass now.
     """
 
-    __slots__ = ("_answer", "_dialogue", "_recorded", "_release", "held", "refusal")
+    __slots__ = ("_answer", "_dialogue", "_recorded", "_release", "held", "refusal", "verbs")
 
     def __init__(self, release: Release, answer: bytes, dialogue: Dialogue, recorded: bool) -> None:
         self._release = release
@@ -47,6 +48,7 @@ class Lines:
         self._recorded = recorded
         self.held = bytearray()
         self.refusal: Refusal | None = None
+        self.verbs = release.verbs
 
     def begins_short(self, data: bytes) -> bool:
         """Whether these bytes start a command and end before its verb does.
@@ -103,7 +105,7 @@ class Lines:
         end = found.start() if found else 0
         verb = line[:end].upper()
         valid = all(map(may_be_verb, verb)) and not _FOREIGN.search(line[: -len(_CRLF)])
-        return verb if valid and passes(self._release, verb, line[end]) else None
+        return verb if valid and passes(self._release, self.verbs, verb, line[end]) else None
 
     def _forwarded(self, line: bytes, verb: bytes, at: int, remarks: list[Remark]) -> bytes:
         if verb not in ADDRESS_VERBS or self._release.addresses is Addresses.KEEP:

@@ -21,12 +21,29 @@ class Mail:
     Args:
         before: what the server has seen right before the mail's first byte, as far as CRLF.CRLF
             may begin there: the CRLF of the DATA line ends a mail whose first line is `.`.
+
+    Attributes:
+        octets: bytes of it so far, without the dots that the transfer doubles (RFC 1870, section
+            3); only what was `count`ed.
     """
 
-    __slots__ = ("_tail",)
+    __slots__ = ("_tail", "octets")
 
     def __init__(self, before: bytes) -> None:
         self._tail = before
+        self.octets = 0
+
+    def count(self, data: bytes, start: int, end: int, ends: bool) -> None:
+        """Count the stream's next bytes, before they are given to `go_on`.
+
+        Args:
+            data: holds them.
+            start: the first of them.
+            end: behind the last of them that belongs to the mail.
+            ends: whether the mail ends with them; its end is not part of it.
+        """
+        dots = (self._tail[-2:] + data[start:end]).count(b"\r\n.")
+        self.octets += end - start - dots - ends * len(b"\r\n")
 
     def end(self, data: bytes, start: int) -> int | None:
         """Look for the end of the mail in the stream's next bytes.

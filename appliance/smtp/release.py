@@ -11,6 +11,7 @@ from enum import Enum
 
 from appliance.config.model import Version
 from appliance.errors import PixguardError
+from appliance.smtp.esmtp_map import EsmtpMap
 
 SEVEN_VERBS = frozenset({b"HELO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"NOOP", b"QUIT"})
 """The minimum of RFC 821, section 4.5.1, and all that `fixup protocol smtp` lets through."""
@@ -36,6 +37,24 @@ EHLO_KEYWORDS = frozenset(
 
 STARTTLS = frozenset({b"STARTTLS"})
 """What `allow-tls` adds, as a verb and as a keyword."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What stays in the reply to EHLO.
+
+    Args:
+        kept: the keywords, in capitals, that stay of those that have a name of their own.
+        others: whether all others stay, too.
+    """
+
+    kept: frozenset[bytes]
+    others: bool = False
+
+    @property
+    def masked(self) -> frozenset[bytes]:
+        """The keywords with a name of their own that do not stay."""
+        return (EHLO_KEYWORDS | STARTTLS) - self.kept
 
 
 class Greeting(Enum):
@@ -129,6 +148,7 @@ class Release:
         connection_messages: how log lines name a connection.
         modern_messages: whether other log lines have the form of 7.0 and later.
         may_allow_tls: whether it knows `allow-tls`.
+        has_maps: whether inspection maps say what becomes of mail.
         bugs: the faults to imitate.
         resets_smuggling: whether an ambiguous end of a mail ends the connection.
     """
@@ -145,6 +165,7 @@ class Release:
     connection_messages: ConnectionMessages = ConnectionMessages.FGL_ADDRESSES
     modern_messages: bool = False
     may_allow_tls: bool = False
+    has_maps: bool = False
     bugs: frozenset[Bug] = frozenset()
     resets_smuggling: bool = False
 
@@ -152,6 +173,11 @@ class Release:
         """The same with STARTTLS let through (`allow-tls`)."""
         keywords = None if self.ehlo_keywords is None else self.ehlo_keywords | STARTTLS
         return replace(self, verbs=self.verbs | STARTTLS, ehlo_keywords=keywords)
+
+    def following(self, esmtp_map: EsmtpMap) -> Release:
+        """The same with what the parameters of an inspection map say."""
+        row = self.allowing_tls() if esmtp_map.allow_tls else self
+        return row if esmtp_map.mask_banner else replace(row, greeting=Greeting.UNTOUCHED)
 
 
 _ARGUMENT_VERBS = frozenset({b"HELO", b"MAIL", b"RCPT"})
@@ -185,6 +211,7 @@ _7_2 = replace(
     configured_by="inspect esmtp [MAP]",
     addresses=Addresses.KEEP,
     may_allow_tls=True,
+    has_maps=True,
 )
 
 RELEASES = {

@@ -5,8 +5,12 @@ from __future__ import annotations
 from appliance.events import Kind
 from appliance.smtp.dialogue import Dialogue, Due
 from appliance.smtp.ehlo import EhloMask
+from appliance.smtp.envelope import Envelope
+from appliance.smtp.esmtp_map import Action, Subject
 from appliance.smtp.greeting import GreetingMask
-from appliance.smtp.release import Release
+from appliance.smtp.matching import Matching
+from appliance.smtp.observation import Observation
+from appliance.smtp.release import Extensions, Release
 from appliance.smtp.ruling import EXCERPT, Remark
 
 _TEXT_AT = 4
@@ -23,6 +27,8 @@ class Replies:
         release: whose traits to apply.
         dialogue: told of each reply.
         adopted: whether the connection began unseen, so that any reply may be one to EHLO.
+        matching: is told what an inspection map may ask about; None without a map.
+        envelope: is told when a mail begins; None without a map.
 
     Attributes:
         under_way: whether a reply has begun and not ended.
@@ -35,10 +41,13 @@ class Replies:
         "_adopted",
         "_dialogue",
         "_ehlo",
+        "_envelope",
         "_excerpt",
         "_greeting",
         "_head",
+        "_invalid",
         "_masked_excerpt",
+        "_matching",
         "_release",
         "_seen",
         "left_out",
@@ -46,7 +55,17 @@ class Replies:
         "under_way",
     )
 
-    def __init__(self, release: Release, dialogue: Dialogue, adopted: bool) -> None:
+    def __init__(
+        self,
+        release: Release,
+        dialogue: Dialogue,
+        adopted: bool,
+        matching: Matching | None = None,
+        envelope: Envelope | None = None,
+    ) -> None:
+        self._matching = matching
+        self._envelope = envelope
+        self._invalid = 0  # recipients of the mail that the server has refused
         self._adopted = adopted
         self._release = release
         self._dialogue = dialogue
@@ -137,10 +156,14 @@ class Replies:
         """A line has ended: if it is a reply's last, see what it replies to."""
         head, self._head = self._head, b""
         if self._ehlo:
+            if self._matching and head[:3] == b"250" and self._ehlo.sent:
+                self._matching.begin_line()
+                keyword = Observation(Subject.EHLO_PARAMETER, end - 1, texts=(self._ehlo.sent,))
+                self._matching.see(keyword, remarks)
             self._ehlo.start_line()
         elif head[:3] == b"250" and (self._adopted or self._dialogue.next_is(Due.EHLO)):
-            keywords = self._release.ehlo_keywords
-            self._ehlo = EhloMask(keywords) if keywords is not None else None
+            extensions = self._extensions()
+            self._ehlo = EhloMask(extensions) if extensions else None
         if len(head) < 3 or not head[:3].isdigit() or head[3:] == b"-":
             return False
         self._ehlo = None
@@ -151,15 +174,44 @@ class Replies:
             remarks.append(Remark(Kind.UNEXPECTED_REPLY, at, line, line))
         return True
 
+    def _extensions(self) -> Extensions | None:
+        """The service extensions that stay in a reply to EHLO, None if it is not looked at."""
+        if self._matching:
+            return self._matching.extensions(self._release)
+        keywords = self._release.ehlo_keywords
+        return None if keywords is None else Extensions(keywords)
+
+    def _judge_envelope(self, code: bytes, at: int, remarks: list[Remark]) -> None:
+        """See what a reply says of a mail or its recipients."""
+        if self._matching is None or self._envelope is None:
+            return
+        if self._dialogue.next_is(Due.MAIL) and code.startswith(b"2"):
+            self._invalid = 0
+            self._envelope.begin_mail(self._dialogue.outstanding(Due.RCPT))
+        elif self._dialogue.next_is(Due.RCPT) and code.startswith(b"5"):
+            self._invalid += 1
+            self._see_invalid(at, remarks, complete=False)
+
+    def _see_invalid(self, at: int, remarks: list[Remark], complete: bool) -> None:
+        if self._matching:
+            invalid = Observation(Subject.INVALID_RECIPIENTS, at, self._invalid, complete=complete)
+            self._matching.see(invalid, remarks)
+
     def _replied(self, code: bytes, at_line_start: bool, end: int, remarks: list[Remark]) -> bool:
         dialogue = self._dialogue
+        self._judge_envelope(code, end - 1, remarks)
         match code:
             case b"354":
-                return dialogue.begin_mail()
+                if begun := dialogue.begin_mail():
+                    self._see_invalid(end - 1, remarks, complete=True)
+                return begun
             case b"334":
                 return dialogue.ask_credentials(at_line_start)
             case b"220" if dialogue.start_tls():
-                remarks.append(Remark(Kind.OPAQUE, end))
+                # Without a map, `allow-tls` is of the box file, which does not say.
+                tls = self._matching and self._matching.esmtp_map
+                action = Action(log=tls.tls_log) if tls and tls.allow_tls else None
+                remarks.append(Remark(Kind.OPAQUE, end, action=action))
                 return True
             case _:
                 return dialogue.replied()

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from appliance.events import Kind
+from appliance.smtp.esmtp_map import Action
 
 EXCERPT = 512
 """Bytes of a line that an event shows: the longest command line of RFC 821, section 4.5.3."""
@@ -18,6 +19,8 @@ class Refusal(Enum):
     DISCARD = "discard"
     """They end before their verb does. As if they had never come: what the sender sends again is
     judged anew."""
+    EXCESS = "excess"
+    """Likewise, since mails come faster than an inspection map lets them."""
     WAIT = "wait"
     """Likewise, since it is not known yet whether the server takes them for commands."""
     DROP = "drop"
@@ -56,6 +59,7 @@ class Remark:
         original: those bytes as they were sent.
         rewritten: as they are forwarded.
         detail: what a log line needs besides.
+        action: what the inspection map has done about it, None where none is asked.
     """
 
     kind: Kind
@@ -63,3 +67,4 @@ class Remark:
     original: bytes = b""
     rewritten: bytes = b""
     detail: str = ""
+    action: Action | None = None

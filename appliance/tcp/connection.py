@@ -34,6 +34,7 @@ from appliance.verdict import DROP, FORWARD, Verdict
 
 _REASONS = {
     Refusal.DISCARD: "ends before its verb does",
+    Refusal.EXCESS: "comes faster than the inspection map lets mails come",
     Refusal.WAIT: "comes before the server has shown that it reads commands",
 }
 
@@ -160,6 +161,8 @@ class Connection:
             from_client: whether the client sent it.
             now: its time, seconds.
         """
+        if self._inspector.tally:
+            self._inspector.tally.note_packet(now)
         if segment.flags & SYN:
             verdict = self._synchronize(segment, from_client, now)
         elif segment.flags & RST:
@@ -540,14 +543,20 @@ class Connection:
         """Do what inspection says to a segment that is not to be forwarded."""
         self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
         match refusal:
-            case Refusal.DISCARD | Refusal.WAIT:
+            case Refusal.DISCARD | Refusal.EXCESS | Refusal.WAIT:
+                if refusal is Refusal.EXCESS and self._inspector.tally:
+                    self._inspector.tally.drops += 1
                 stream.discarding = True
                 return self._refuse(segment, from_client, now, _REASONS[refusal])
             case Refusal.DROP:
+                if self._inspector.tally:
+                    self._inspector.tally.drops += 1
                 self._witness.tell(now, Kind.CONNECTION_DROPPED, from_client, stream.received)
                 self.close(Closing.DROPPED, now)
                 return DROP
             case Refusal.RESET:
+                if self._inspector.tally:
+                    self._inspector.tally.resets += 1
                 self._witness.tell(now, Kind.CONNECTION_RESET, from_client, stream.received)
                 told = resets(segment, stream, self._streams(from_client)[1])
                 self.close(Closing.DROPPED, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from appliance.events import Direction, Flow, Inspected, Kind, Report
+from appliance.smtp.esmtp_map import Action
 from appliance.smtp.ruling import Remark
 
 
@@ -31,6 +32,7 @@ class Witness:
         original: bytes = b"",
         rewritten: bytes = b"",
         detail: str = "",
+        action: Action | None = None,
     ) -> None:
         """Tell an event.
 
@@ -42,10 +44,11 @@ class Witness:
             original: the bytes as they were sent.
             rewritten: as they were forwarded.
             detail: what a log line needs besides.
+            action: what an inspection map has done about it, if one is asked.
         """
         direction = Direction.TO_SERVER if from_client else Direction.TO_CLIENT
         self._report(
-            Inspected(now, kind, self._flow, direction, offset, original, rewritten, detail)
+            Inspected(now, kind, self._flow, direction, offset, original, rewritten, detail, action)
         )
 
     def tell_remarks(
@@ -68,4 +71,5 @@ class Witness:
                 remark.original,
                 remark.rewritten,
                 remark.detail,
+                remark.action,
             )
