@@ -180,8 +180,6 @@ class _Pickler(pickle.Pickler):
         return _ROOM if isinstance(obj, Room) else None
 
     def reducer_override(self, obj: object) -> Any:
-        if isinstance(obj, Expression):
-            return Expression, (obj.name, obj.text)
         # By its class and value; some versions of Python call getattr for it.
         return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
 

@@ -74,6 +74,9 @@ class LiveAdmission:
             denial=denial,
             limits=replace(limits, sharers=self._workers),
             idle=self._idle,
+            esmtp_map=self._configuration.esmtp_map(
+                opening.destination_port, (opening.ingress, opening.egress)
+            ),
         )
 
     def _translates_destination(

@@ -462,8 +462,9 @@ class Policy:
             real, port = path.destination.to_real(packet.destination, packet.destination_port)
             server = replace(server, address=real, port=port)
             limits = path.destination.limits(packet.protocol, packet.destination) or limits
+        interfaces = (ingress.name, egress.name)
         inspected = packet.protocol == TCP and self._configuration.inspects(
-            server.address, server.port, (ingress.name, egress.name)
+            server.address, server.port, interfaces
         )
         return Admission(
             client,
@@ -472,6 +473,7 @@ class Policy:
             inspection=self._release if inspected else None,
             limits=limits,
             idle=self._idle,
+            esmtp_map=self._configuration.esmtp_map(server.port, interfaces),
         )
 
 

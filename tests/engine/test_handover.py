@@ -15,6 +15,7 @@ from appliance.errors import PixguardError
 from appliance.events import ConnectionBuilt, Report
 from appliance.firewall import Firewall
 from appliance.smtp.release import RELEASES
+from appliance.smtp.tally import Tally
 from appliance.tcp.room import Room
 from appliance.verdict import DROP, FORWARD, Verdict
 from tests import wire as wires
@@ -108,7 +109,7 @@ def test_nothing_but_a_connection_is_read(called):
     body = pickle.dumps([Trap()])
     text = b"%s %s %s\n%s" % (handover._TITLE, handover._layout(), handover._digest(body), body)
     with pytest.raises(PixguardError, match="is no part of a connection"):
-        handover.read(text, lambda event: None, Room())
+        handover.read(text, lambda event: None, Room(), Tally())
 
 
 def test_all_that_a_connection_consists_of_is_known():
