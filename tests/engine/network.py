@@ -359,10 +359,10 @@ class MailServer:
 
 LINES = [
     b"HELO x\r\n", b"HELO\r\n", b"EHLO x\r\n", b"MAIL FROM:<a@b>\r\n", b"rcpt to:<c@d>\r\n",
-    b"RSET\r\n", b"VRFY root\r\n", b"NOOP x\r\n", b"EXPN " + b"y" * 800 + b"\r\n", b"WIZ\r\n",
+    b"RSET\r\n", b"VRFY root\r\n", b"NOOP x\r\n", b"EXPN " + b"y" * 500 + b"\r\n", b"WIZ\r\n",
     b"AB cd\r\n", b"\r\n", b" NOOP\r\n", b"BDAT 3 LAST\r\n", b"N\xc3OP\r\n", b"NO\0P x\r\n",
     b"QUIT\nVRFY x\r\n", b".\r\n", b"MAILX\r\n", b"goodmorning\r\n",
-    b"NOOP " + b"z" * 700 + b"\r\n",
+    b"NOOP " + b"z" * 480 + b"\r\n",
 ]  # fmt: skip
 LAST_LINES = [b"DATA\r\n", b"DATA\r\n", b"AUTH LOGIN\r\n", b"STARTTLS\r\n", b"NOOP\r\n"]
 """Behind which a client waits, since what it says next depends on the reply."""
