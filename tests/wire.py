@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from appliance.admission import Admission, Opening
 from appliance.events import Denial, Endpoint, Event, Inspected, Kind
 from appliance.firewall import Firewall
+from appliance.smtp.esmtp_map import EsmtpMap
 from appliance.smtp.release import DEFAULT, Release
 from appliance.verdict import Verdict
 
@@ -118,12 +119,13 @@ def take_apart(data: bytes) -> Seen:
     return Seen(data, data[12:16] == CLIENT.packed, seq, ack, flags, payload)
 
 
-def inspecting(release: Release | None, adopts: bool = False):
+def inspecting(release: Release | None, adopts: bool = False, esmtp_map: EsmtpMap | None = None):
     """An admission that lets everything in and inspects it as a release.
 
     Args:
         release: the release; None to inspect nothing.
         adopts: whether that goes for connections whose beginning was not seen.
+        esmtp_map: the inspection map that mail goes through; None for the default one.
     """
 
     def admit(opening: Opening) -> Admission:
@@ -141,6 +143,7 @@ def inspecting(release: Release | None, adopts: bool = False):
             inbound=True,
             inspection=release if opening.destination_port == 25 else None,
             denial=None if opening.begins or adopts else Denial.NO_CONNECTION,
+            esmtp_map=esmtp_map,
         )
 
     return admit
@@ -154,17 +157,19 @@ class Wire:
         release: the release it is inspected as.
         recorded: whether the firewall takes the packets for a capture's.
         adopts: whether it takes up connections whose beginning it did not see.
+        esmtp_map: the inspection map that mail goes through; None for the default one.
     """
 
     release: Release | None = DEFAULT
     recorded: bool = False
     adopts: bool = False
+    esmtp_map: EsmtpMap | None = None
     events: list[Event] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        admit = inspecting(self.release, self.adopts or self.recorded)
+        admit = inspecting(self.release, self.adopts or self.recorded, self.esmtp_map)
         self.firewall = Firewall(admit, self.events.append, self.recorded)
         self.client_sent = 0
         self.server_sent = 0

@@ -75,7 +75,7 @@ class Envelope:
         Args:
             recipients: how many the client has named for it already.
         """
-        self._recipients = recipients
+        self._recipients = min(self._recipients, recipients)  # some may have been taken back
 
     def end_mail(self) -> None:
         """The mail has been sent: what comes belongs to another."""

@@ -158,6 +158,8 @@ class Inspector:
             at = end
         if at < len(data):
             parts.append(Part(len(data) - at, data[at:]))
+        if tally := self.tally:
+            tally.banners += any(each.kind is Kind.GREETING_MASKED for each in self.remarks)
         if any(part.own or len(part.forwarded) != part.taken for part in parts):
             return parts
         return None if edited == data else bytes(edited)

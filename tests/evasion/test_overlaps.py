@@ -130,8 +130,8 @@ def test_overlap_of_forgotten_bytes(release: Release) -> None:
 def recall(path: Path, text: bytes, other: bytes) -> None:
     """Send bytes again after many others."""
     path.send(0, text)
-    for _ in range(3):
-        path.say(b"NOOP " + b"x" * 1000 + b"\r\n")
+    for _ in range(6):
+        path.say(b"NOOP " + b"x" * 500 + b"\r\n")
     path.send(0, other)
     path.send(0, other + b"y" * 2000)
 
