@@ -119,10 +119,11 @@ class Syslog:
                 body = _malicious_address(event)
             case Inspected() if event.kind in _TERMINATIONS and self._release.modern_messages:
                 body = _terminated(event)
-            case Inspected(kind=Kind.MATCHED | Kind.PARAMETER) if event.action and event.action.log:
-                body = _classified(event, event.action)
-            case Inspected(kind=Kind.SIZE_VIOLATION):
-                body = _size_violated(event)
+            case Inspected(kind=Kind.MATCHED | Kind.PARAMETER | Kind.SIZE_VIOLATION):
+                found = _found_by_map(event) if self._release.has_maps else None
+                if found is None:
+                    return None
+                body = found
             case Inspected(kind=Kind.OPAQUE) if event.action is None or event.action.log:
                 body = _tls_started(event)
             case _:
@@ -224,6 +225,12 @@ def _terminated(event: Inspected) -> str:
         f"4-507003: tcp flow from {_named(client)} to {_named(server)} "
         f"terminated by inspection engine, reason - {_TERMINATIONS[event.kind]}."
     )
+
+
+def _found_by_map(event: Inspected) -> str | None:
+    if event.kind is Kind.SIZE_VIOLATION:
+        return _size_violated(event)
+    return _classified(event, event.action) if event.action and event.action.log else None
 
 
 def _classified(event: Inspected, action: Action) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from appliance.admission import Admit
@@ -17,6 +18,7 @@ from appliance.replay.frames import Arrival, Loss, arrival
 from appliance.replay.link import Link, padded, reversed_header
 from appliance.replay.transcript import read_segment
 from appliance.replay.writer import Writer
+from appliance.smtp.tally import MapTally
 
 MAX_HEADERS = 65_536
 """Link headers remembered, one for each direction of a flow."""
@@ -104,6 +106,11 @@ class Passage:
         self._reason = ""
         self._now = 0.0
         self._expired = 0.0
+
+    @property
+    def maps(self) -> Iterable[MapTally]:
+        """What inspection maps have matched."""
+        return self._firewall.tally
 
     def receive(self, frame: Frame) -> None:
         """Take the next frame.

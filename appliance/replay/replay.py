@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from appliance.replay.link import NAMES, Link
 from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.output import STANDARD_OUTPUT, Output, open_output
 from appliance.replay.passage import Passage
-from appliance.replay.report import json_line, summary
+from appliance.replay.report import json_line, matched, summary
 from appliance.replay.survey import Survey, survey
 from appliance.replay.writer import PcapNgWriter, PcapWriter, Writer
 from appliance.smtp.release import Release, choose
@@ -95,7 +96,10 @@ def _replay(
             passage = Passage(admit, connections, judge, sink)
             problems = _pass(passage, path, name)
             if passage.tally.read or not problems:
-                for line in summary(name, unreliable, passage.tally, connections.all):
+                for line in chain(
+                    summary(name, unreliable, passage.tally, connections.all),
+                    matched(passage.maps),
+                ):
                     click.echo(line, err=json_ == STANDARD_OUTPUT)
             if lines:
                 for connection in connections.all:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from appliance.errors import printable
@@ -11,6 +11,7 @@ from appliance.events import AccessListHit, Inspected
 from appliance.replay.connections import Connection, Noted
 from appliance.replay.passage import Tally
 from appliance.replay.transcript import MAX_STREAM
+from appliance.smtp.tally import MapTally
 
 _MAX_SHOWN = 64
 """Bytes shown of a piece of mail in the text; the JSON has all."""
@@ -48,6 +49,16 @@ def json_line(connection: Connection) -> str:
     }
     # DEL is the one control character that JSON leaves as it is.
     return json.dumps(shape).replace("\x7f", "\\u007f")
+
+
+def matched(maps: Iterable[MapTally]) -> Iterator[str]:
+    """The lines that tell what inspection maps have matched, as a device prints them.
+
+    Args:
+        maps: the counters of each.
+    """
+    for each in maps:
+        yield from (f"  {line}" for line in each.lines())
 
 
 def summary(

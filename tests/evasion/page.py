@@ -12,6 +12,7 @@ CHAPTERS = {
     "Openings": "test_openings",
     "Endings": "test_endings",
     "Checksums and fragments": "test_replay",
+    "Content of mails": "test_content",
 }
 """The modules of the cases, by the heading that their table stands under."""
 

@@ -48,15 +48,6 @@ GARBLED = (
 
 MESSAGES = (
     Absent(
-        "108004",
-        "a blog on mail that was dropped; tests of Wazuh",
-        "%ASA-4-108004: ESMTP Classification: Dropped connection for ESMTP Request from "
-        "outside:75.75.75.75/35314 to DMZ:10.0.25.101/25; matched Class 4: header line length "
-        "gt 998",
-        "Inspection maps are not there yet.",
-        ("108004", "108005"),
-    ),
-    Absent(
         "106100",
         "elastic/integrations, three lines of 2013",
         "%ASA-6-106100: access-list inside denied udp inside/172.29.2.101(1039) -> "
@@ -127,6 +118,8 @@ ABSENT = GARBLED + MESSAGES + FRAMES
 
 UNPUBLISHED = {
     "106021": "Cisco's message guide has its text",
+    "108005": "likewise",
+    "108006": "likewise",
     "201002": "likewise",
     "201003": "likewise",
     "201004": "likewise",

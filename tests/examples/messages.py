@@ -21,7 +21,8 @@ from appliance.events import (
     PacketDenied,
 )
 from appliance.protocol import ICMP, TCP, UDP
-from tests.examples.releases import ASA, BEFORE_7, FROM_7, NEW_NAMES, PIX
+from appliance.smtp.esmtp_map import Act, Action
+from tests.examples.releases import ASA, BEFORE_7, FROM_7, MAPPED, NEW_NAMES, PIX
 
 PRODUCTS = {"PIX": PIX, "ASA": ASA}
 """The releases that ran on each."""
@@ -113,10 +114,19 @@ def denied(
     return PacketDenied(0, reason, protocol, end(source), end(destination), by, flags)
 
 
-def inspected(kind: Kind, client: str, server: str, detail: str = "") -> Inspected:
+def inspected(
+    kind: Kind, client: str, server: str, detail: str = "", action: Action | None = None
+) -> Inspected:
     """Inspection of an inbound connection noticed something."""
     flow = Flow(1, end(client), end(server), True, "")
-    return Inspected(0, kind, flow, Direction.TO_SERVER, 0, detail=detail)
+    return Inspected(0, kind, flow, Direction.TO_SERVER, 0, detail=detail, action=action)
+
+
+def dropped_for_a_header(client: str, server: str) -> Inspected:
+    """A mail has met the fourth match of the default map."""
+    action = Action(Act.DROP_CONNECTION, log=True)
+    detail = "matched Class 4: header line length gt 998"
+    return inspected(Kind.MATCHED, client, server, detail, action)
 
 
 LINES: tuple[Line, ...] = (
@@ -487,6 +497,28 @@ LINES: tuple[Line, ...] = (
         "ASA",
         ASA,
         {"192.0.2.1/1": "source_address/source_port", "192.0.2.2/25": "dest_address/dset_port"},
+    ),
+    Line(
+        "108004-blog",
+        "a blog on mail that was dropped",
+        "The default map's matches are counted from 1.",
+        "%ASA-4-108004: ESMTP Classification: Dropped connection for ESMTP Request from "
+        "outside:75.75.75.75/35314 to DMZ:10.0.25.101/25; matched Class 4: header line length "
+        "gt 998",
+        dropped_for_a_header("outside:75.75.75.75/35314", "DMZ:10.0.25.101/25"),
+        "ASA",
+        MAPPED,
+    ),
+    Line(
+        "108004-wazuh",
+        "tests of Wazuh",
+        "An inside client's mail to a server outside.",
+        "%ASA-4-108004: ESMTP Classification: Dropped connection for ESMTP Request from "
+        "WLC-LAN_inside:10.235.61.181/49536 to outside:217.76.146.62/25; matched Class 4: header "
+        "line length gt 998",
+        dropped_for_a_header("WLC-LAN_inside:10.235.61.181/49536", "outside:217.76.146.62/25"),
+        "ASA",
+        MAPPED,
     ),
     Line(
         "108007-guide",

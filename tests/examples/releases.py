@@ -26,6 +26,8 @@ NEW_NAMES = PIX[PIX.index("6.2") :]
 BEFORE_7 = PIX[: PIX.index("7.0")]
 FROM_7 = PIX[PIX.index("7.0") :]
 ASA = CODES
+MAPPED = CODES[CODES.index("7.2") :]
+"""What has inspection maps."""
 
 
 def spans(names: Collection[str]) -> str:

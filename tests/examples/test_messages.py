@@ -12,6 +12,7 @@ from appliance.config.model import Logging, LogHost
 from appliance.events import Denial, Event, Kind
 from appliance.live.framing import Message, datagram
 from appliance.protocol import TCP
+from appliance.smtp.esmtp_map import Act, Action
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog
 from tests.examples.absent import ABSENT, UNPUBLISHED, Absent
@@ -100,7 +101,7 @@ def every_number() -> set[str]:
     events = (
         built(1, *map(end, ends), inbound=True),
         closed(1, *ends, 0, 0),
-        *(inspected(kind, *ends) for kind in Kind),
+        *(inspected(kind, *ends, action=Action(act, True)) for kind in Kind for act in Act),
         *(denied(reason, TCP, *ends) for reason in Denial),
     )
     return set().union(*(numbers(*device, *events) for device in PRODUCTS.items()))
