@@ -9,8 +9,9 @@ from appliance import access_log
 from appliance.box import Box
 from appliance.config.model import FlowLog
 from appliance.live import messages, netfilter, rate, returns
-from appliance.smtp import dialogue, line
+from appliance.smtp import dialogue, envelope, header, line, message, parameter
 from appliance.tcp import room, timeouts
+from tests.engine.mails import MEMORY
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 
@@ -27,6 +28,12 @@ def test_numbers_are_those_of_the_program():
         room.REMEMBERED,
         room.REMEMBERED_IN_ALL,
         line.LONGEST,
+        parameter.MAX_VALUE,
+        header.MAX_BOUNDARY,
+        header.MAX_BOUNDARIES,
+        message.MAX_DEPTH,
+        MEMORY,
+        envelope.LONGEST,
         dialogue.DUE,
         room.OWN_PACKETS,
         room.EMBRYONIC,

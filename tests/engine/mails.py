@@ -12,6 +12,9 @@ from appliance.smtp.message import Message
 from appliance.smtp.observation import Observation
 
 END = b".\r\n"
+MEMORY = 150_000
+"""Bytes that the reading of one mail never takes, whatever it says (docs/limits.md)."""
+
 LIMITS = dict.fromkeys(Subject, (5, 20, 60))
 """Low ones, so that small mails pass them."""
 

@@ -15,7 +15,7 @@ from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.header import MAX_BOUNDARY
 from appliance.smtp.message import MAX_DEPTH, Message
 from appliance.smtp.parameter import MAX_VALUE
-from tests.engine.mails import HOSTILE, LIMITS, MAILS, greatest, read, stuffed, texts
+from tests.engine.mails import HOSTILE, LIMITS, MAILS, MEMORY, greatest, read, stuffed, texts
 
 TYPE, NAME, ENCODING = Subject.FILE_TYPE, Subject.FILE_NAME_LENGTH, Subject.ENCODING
 EXE = b'Content-Disposition: attachment; filename="virus.exe"\r\n'
@@ -318,7 +318,7 @@ def test_memory_is_bounded(head, again):
         message.feed(piece, 0, len(piece))
         sizes.append(size(message, set()))
     assert sizes[3] <= sizes[1] + 100
-    assert sizes[3] < 100_000
+    assert sizes[3] < MEMORY
 
 
 def test_memory_of_the_deepest_mail():
@@ -331,5 +331,5 @@ def test_memory_of_the_deepest_mail():
     mail += b"\r\n\n\r" + mail
     message = Message(LIMITS, parts=True)
     message.feed(mail, 0, len(mail))
-    assert size(message, set()) < 150_000
-    assert size(deepcopy(message), set()) < 150_000
+    assert size(message, set()) < MEMORY
+    assert size(deepcopy(message), set()) < MEMORY

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import collapse_rfc2231_value
 from functools import cache
 from pathlib import Path
 
@@ -21,8 +25,11 @@ from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.passage import Passage
 from appliance.replay.report import json_line, summary
 from appliance.replay.survey import survey
+from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.release import ANSWERS, RELEASES
 from appliance.syslog import Syslog
+from tests.engine.mails import read as read_mail
+from tests.engine.mails import texts
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus" / "pcaps"
@@ -122,3 +129,47 @@ def test_the_program_warns_of_nothing(name: str, tmp_path: Path) -> None:
         [*command, *map(str, CAPTURES)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- mails in captures ----
+
+NAMED = {"filename": "content-disposition", "name": "content-type"}
+"""Parameters that name files, and their fields."""
+
+
+def mails(capture: Path) -> list[bytes]:
+    """The mails that clients sent, as they were transferred."""
+    read = recording(capture)
+    connections = Connections(Syslog("PIX", RELEASES["8.4"]), streams=True)
+    judge = Judge(Checksums.AUTO, read.unreliable)
+    passage = Passage(OpenPolicy(RELEASES["8.4"]).admit, connections, judge, None)
+    for frame in read.frames:
+        passage.receive(frame)
+    passage.close()
+    sent = (bytes(each.sent.to_server.data) for each in connections.all if each.release)
+    return [
+        mail for text in sent for mail in re.findall(rb"(?si)\r\ndata\r\n(.*?\r\n\.\r\n)", text)
+    ]
+
+
+@pytest.mark.skipif(not CAPTURES, reason=f"no captures: {CORPUS} is not there")
+def test_mails_have_the_parts_that_python_sees() -> None:
+    compared = 0
+    for mail in (mail for capture in CAPTURES for mail in mails(capture)):
+        parsed = message_from_bytes(re.sub(rb"(?m)^\.", b"", mail.removesuffix(b".\r\n")))
+        if parsed.defects:
+            continue
+        expected = []
+        for each in parsed.walk():
+            if each.get("content-type"):
+                expected.append(each.get_content_type())
+            for parameter, field_ in NAMED.items():
+                value = each.get_param(parameter, None, field_)
+                if value is not None:
+                    name = make_header(decode_header(collapse_rfc2231_value(value)))
+                    expected.append(str(name))
+        found = texts(read_mail(mail), Subject.FILE_TYPE)
+        # A name that two fields of a part say is seen once.
+        assert {text.decode() for text in found} == set(expected), mail[:200]
+        compared += len(expected) > 1
+    assert compared
