@@ -96,7 +96,6 @@ _CLASSES: tuple[type, ...] = (
     line.Lines,
     mail.Mail,
     matching.Matching,
-    matching.Plan,
     message._Level,
     message.Message,
     message.Reading,

@@ -54,6 +54,11 @@ class Envelope:
         self._matching = matching
         self._recipients = 0
         self.declared: int | None = None
+        limits = matching.plan.limits
+        self._gauge = Gauge(
+            Subject.COMMAND_LINE_LENGTH, limits.get(Subject.COMMAND_LINE_LENGTH, ())
+        )
+        self._sender_gauge = Gauge(Subject.SENDER_LENGTH, limits.get(Subject.SENDER_LENGTH, ()))
         self.start_line()
 
     def start_line(self) -> None:
@@ -63,11 +68,8 @@ class Envelope:
         self._last = 0  # its last byte so far
         self._verb: bytes | None = None  # None until its end has come; empty if it does not pass
         self._special = False
-        limits = self._matching.plan.limits
-        self._gauge = Gauge(
-            Subject.COMMAND_LINE_LENGTH, limits.get(Subject.COMMAND_LINE_LENGTH, ())
-        )
-        self._sender_gauge = Gauge(Subject.SENDER_LENGTH, limits.get(Subject.SENDER_LENGTH, ()))
+        self._gauge.begin()
+        self._sender_gauge.begin()
 
     def begin_mail(self, recipients: int) -> None:
         """The server has begun another mail.

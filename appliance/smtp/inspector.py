@@ -171,7 +171,7 @@ class Inspector:
         """Its state, to come back to where a segment is to be as if it had never come."""
         shared: list[object] = [self._release]
         if self._matching:
-            shared += [self._matching.tally, self._matching.plan]
+            shared.append(self._matching.tally)
         return deepcopy(self, {id(each): each for each in shared})
 
     def _become(self, other: Inspector) -> None:

@@ -124,13 +124,16 @@ class View:
 
     __slots__ = (
         "_body",
+        "_body_length",
+        "_body_lines",
         "_boundary_so_far",
         "_cr",
         "_dot",
         "_ends_blank",
-        "_gauges",
         "_header",
         "_header_length",
+        "_header_lines",
+        "_header_size",
         "_levels",
         "_line",
         "_names",
@@ -146,14 +149,17 @@ class View:
     ) -> None:
         self.reading = Reading.CRLF
         self.first = True
-        self._gauges = gauges
+        self._header_length = gauges[Subject.HEADER_LENGTH]
+        self._header_lines = gauges[Subject.HEADER_LINE_LENGTH]
+        self._body_length = gauges[Subject.BODY_LENGTH]
+        self._body_lines = gauges[Subject.BODY_LINE_LENGTH]
         self._names = gauges[Subject.FILE_NAME_LENGTH] if parts else None
         self._out = out
         self._top = True  # whether the mail's own header has not ended
         self._header: Header | None = Header(out, self._names, counts_to=True)
         self._levels: list[_Level] = []
         self._wild = False  # whether there are more levels than are known
-        self._header_length = 0
+        self._header_size = 0
         self._body = 0
         self._cr = False  # whether a CR is read that may be half of a line's end
         self._start_line()
@@ -203,8 +209,8 @@ class View:
         if self._header is not None:
             self._end_header(at)
         if self.first:
-            for subject in (Subject.BODY_LENGTH, Subject.BODY_LINE_LENGTH):
-                self._tell_greatest(subject, at)
+            for gauge in (self._body_length, self._body_lines):
+                self._tell_greatest(gauge, at)
 
     def _judge_cr(self, data: bytes, at: int) -> int:
         """The byte behind a CR says what that was; returns where to go on."""
@@ -228,6 +234,8 @@ class View:
         """
         ends = _ENDS[self.reading]
         last = data.rfind(b"\n", at, end) + 1
+        if self.reading is Reading.ANY:
+            last = max(last, data.rfind(b"\r", at, end - 1) + 1)
         if last <= at or (self.reading is Reading.CRLF and data[last - 2 : last - 1] != b"\r"):
             return at, at
         bounded = bool(self._levels) or self._wild
@@ -236,13 +244,12 @@ class View:
         special = ends.dot_or_dashes if bounded else ends.dot
         found = special.search(data, at, last)
         stop = found.end() if found else last
-        lines = self._gauges[Subject.BODY_LINE_LENGTH]
-        length = self._gauges[Subject.BODY_LENGTH]
+        lines = self._body_lines
         longest = max(map(len, ends.split(data[at:stop])))
         if longest > lines.next:
             return at, stop
         lines.greatest = max(lines.greatest, longest)
-        length.grow(self._body, stop - at, at, self._out)
+        self._body_length.grow(self._body, stop - at, at, self._out)
         self._body += stop - at
         return stop, stop
 
@@ -266,17 +273,14 @@ class View:
         """Count bytes of a line."""
         size = stop - at
         if self._top:
-            self._grow(Subject.HEADER_LINE_LENGTH, self._line, size, at)
-            self._grow(Subject.HEADER_LENGTH, self._header_length, size, at)
-            self._header_length += size
+            self._header_lines.grow(self._line, size, at, self._out)
+            self._header_length.grow(self._header_size, size, at, self._out)
+            self._header_size += size
         else:
-            self._grow(Subject.BODY_LINE_LENGTH, self._line, size, at)
-            self._grow(Subject.BODY_LENGTH, self._body, size, at)
+            self._body_lines.grow(self._line, size, at, self._out)
+            self._body_length.grow(self._body, size, at, self._out)
             self._body += size
         self._line += size
-
-    def _grow(self, subject: Subject, before: int, size: int, at: int) -> None:
-        self._gauges[subject].grow(before, size, at, self._out)
 
     def _keep_boundary(self, data: bytes, at: int, stop: int) -> None:
         kept = self._boundary_so_far
@@ -307,10 +311,10 @@ class View:
                 self._end_header(at, empty=not self._line)
                 boundary = boundary or self._boundary()
         if self._top:
-            self._grow(Subject.HEADER_LENGTH, self._header_length, size, at - size + 1)
-            self._header_length += size
+            self._header_length.grow(self._header_size, size, at - size + 1, self._out)
+            self._header_size += size
         elif not separates:
-            self._grow(Subject.BODY_LENGTH, self._body, size, at - size + 1)
+            self._body_length.grow(self._body, size, at - size + 1, self._out)
             self._body += size
         if boundary:
             level, closes = boundary
@@ -353,13 +357,13 @@ class View:
         if self._top:
             self._top = False
             # The line under way turned out to be the body's.
-            self._header_length -= self._line
-            self._grow(Subject.BODY_LINE_LENGTH, self._line, 0, at)
-            self._grow(Subject.BODY_LENGTH, self._line, 0, at)
+            self._header_size -= self._line
+            self._body_lines.grow(self._line, 0, at, self._out)
+            self._body_length.grow(self._line, 0, at, self._out)
             self._body += self._line
             if self.first:
-                for subject in (Subject.HEADER_LENGTH, Subject.HEADER_LINE_LENGTH):
-                    self._tell_greatest(subject, at)
+                for gauge in (self._header_length, self._header_lines):
+                    self._tell_greatest(gauge, at)
                 self._out.append(Observation(Subject.TO_FIELDS, at, header.to_fields))
         if self._names is None:
             return
@@ -371,8 +375,8 @@ class View:
         elif empty and header.is_message:
             self._header = Header(self._out, self._names, False)
 
-    def _tell_greatest(self, subject: Subject, at: int) -> None:
-        self._out.append(Observation(subject, at, self._gauges[subject].greatest))
+    def _tell_greatest(self, gauge: Gauge, at: int) -> None:
+        self._out.append(Observation(gauge.subject, at, gauge.greatest))
 
 
 class Message:
@@ -432,7 +436,7 @@ class Message:
 
     def _forks(self, data: bytes, start: int, end: int) -> list[tuple[int, Reading]]:
         """Where readings begin to differ, and which."""
-        if start == end or len(self._views) == len(Reading):
+        if start == end or len(self._views) == len(_ENDS):
             return []
         both = data.count(b"\r\n", start, end)
         behind = self._cr and data[start] == _LF  # half of a CRLF that is cut in two

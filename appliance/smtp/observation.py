@@ -38,17 +38,18 @@ class Gauge:
         limits: numbers that it is compared with, in any order.
     """
 
-    __slots__ = ("_limits", "greatest", "next", "subject")
+    __slots__ = ("_limits", "_place", "greatest", "next", "subject")
 
     def __init__(self, subject: Subject, limits: Iterable[int]) -> None:
         self.subject = subject
-        self._limits = sorted(set(limits), reverse=True)
-        self.greatest = 0
-        self.next = NEVER
-        self._step()
+        self._limits = (*sorted(set(limits)), NEVER)
+        self.begin()
 
-    def _step(self) -> None:
-        self.next = self._limits.pop() if self._limits else NEVER
+    def begin(self) -> None:
+        """Begin anew."""
+        self._place = 0
+        self.greatest = 0
+        self.next = self._limits[0]
 
     def grow(self, before: int, size: int, at: int, out: list[Observation]) -> None:
         """Something has grown.
@@ -64,4 +65,5 @@ class Gauge:
         while value > self.next:
             passing = at + max(self.next - before, 0)
             out.append(Observation(self.subject, passing, self.next + 1, complete=False))
-            self._step()
+            self._place += 1
+            self.next = self._limits[self._place]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.smtp.esmtp_map import Act, EsmtpMap
+from appliance.smtp.plan import plan
 
 
 class MapTally:
@@ -14,6 +15,7 @@ class MapTally:
         esmtp_map: the map.
 
     Attributes:
+        plan: the map, sorted.
         packets: that were inspected.
         drops: packets that were dropped.
         resets: connections that were reset.
@@ -30,6 +32,7 @@ class MapTally:
         "drops",
         "esmtp_map",
         "packets",
+        "plan",
         "relayed",
         "resets",
         "rows",
@@ -38,6 +41,7 @@ class MapTally:
 
     def __init__(self, esmtp_map: EsmtpMap) -> None:
         self.esmtp_map = esmtp_map
+        self.plan = plan(esmtp_map)
         self.packets = 0
         self.drops = 0
         self.resets = 0
@@ -99,14 +103,18 @@ class MapTally:
 class Tally:
     """The counters of all inspection maps that connections have gone through."""
 
-    __slots__ = ("_maps",)
+    __slots__ = ("_last", "_maps")
 
     def __init__(self) -> None:
         self._maps: dict[EsmtpMap, MapTally] = {}
+        self._last: MapTally | None = None
 
     def of(self, esmtp_map: EsmtpMap) -> MapTally:
         """The counters of a map; one that says something else has others, whatever its name."""
-        return self._maps.setdefault(esmtp_map, MapTally(esmtp_map))
+        # To hash a map takes as long as to judge a few commands.
+        if self._last is None or self._last.esmtp_map is not esmtp_map:
+            self._last = self._maps.setdefault(esmtp_map, MapTally(esmtp_map))
+        return self._last
 
     def __iter__(self) -> Iterator[MapTally]:
         return iter(self._maps.values())
