@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from copy import deepcopy
 
 from appliance.events import Kind
@@ -119,13 +120,7 @@ class Inspector:
                 return Refusal.DISCARD
             if self._release.short_segment is ShortSegment.MASK and not self._lines:
                 self._commands.mask_verb()
-        if not (self._matching and self._matching.plan.rates):
-            return self._judge_any(data)
-        before = self._copied()
-        ruling = self._judge_any(data)
-        if ruling is Refusal.EXCESS:
-            self._become(before)
-        return ruling
+        return self._unless_excess(self._judge_client, data)
 
     def from_server(self, data: bytes) -> Ruling:
         """Judge the server's next bytes.
@@ -136,6 +131,9 @@ class Inspector:
         self.remarks = []
         if self.opaque:
             return None
+        return self._unless_excess(self._judge_server, data)
+
+    def _judge_server(self, data: bytes) -> Ruling:
         if not (self._replied or self._replies.under_way or _REPLY.match(data)):
             return Refusal.DROP
         edited = bytearray(data)
@@ -164,7 +162,17 @@ class Inspector:
             return parts
         return None if edited == data else bytes(edited)
 
-    def _judge_any(self, data: bytes) -> Ruling:
+    def _unless_excess(self, judge: Callable[[bytes], Ruling], data: bytes) -> Ruling:
+        """Judge bytes, as if they had never come if they are too much for a rate."""
+        if not (self._matching and self._matching.plan.rates):
+            return judge(data)
+        before = self._copied()
+        ruling = judge(data)
+        if ruling is Refusal.EXCESS:
+            self._become(before)
+        return ruling
+
+    def _judge_client(self, data: bytes) -> Ruling:
         return self._judge_lines(self._lines, data) if self._lines else self._judge(data)
 
     def _copied(self) -> Inspector:

@@ -636,6 +636,22 @@ def test_what_is_beyond_a_rate_leaves_no_trace():
     assert wire.received(True).endswith(mail + b"NOOP\r\n")
 
 
+def test_replies_beyond_a_rate_come_later():
+    rate = Action(Act.RATE_LIMIT, rate=1)
+    wire = connected(mapped(asking(Subject.INVALID_RECIPIENTS, rate)))
+    said, reply = b"MAIL FROM:<a>\r\nRCPT TO:<b>\r\nRSET\r\n", b"250 ok\r\n550 no\r\n250 ok\r\n"
+    wire.client(said)
+    assert wire.server(reply).forward
+    wire.client(said)
+    for _ in range(2):
+        assert not wire.segment(False, wire.server_sent, reply).forward
+    wire.client(b"NOOP\r\n")
+    wire.now += 1
+    assert wire.server(reply + b"250 ok\r\n").forward
+    assert wire.received(True) == said * 2 + b"NOOP\r\n"
+    assert not closed(wire)
+
+
 # ---- others ----
 
 
