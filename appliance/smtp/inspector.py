@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 
 from appliance.events import Kind
 from appliance.smtp.command import Commands
@@ -246,7 +247,11 @@ class Inspector:
             # What was taken in of a line before the server turned to other things is theirs.
             before = bytes(lines.held)
             lines.held.clear()
+            known = len(self.remarks)
             end = self._judge_text(before + data[at:], 0)
+            self.remarks[known:] = [
+                replace(each, at=each.at + at - len(before)) for each in self.remarks[known:]
+            ]
             if isinstance(end, Refusal):
                 return end
             end += at - len(before)

@@ -384,6 +384,18 @@ def test_a_masked_verb_is_answered_where_blocked_lines_are():
     assert counted(wire) == [1]
 
 
+def test_a_mail_that_begins_in_a_line_taken_in_is_read_from_its_first_byte():
+    release = replace(RELEASES["8.4"], blocked=Blocked.ANSWER_OK)
+    wire = Wire(release, esmtp_map=mapped(asking(Subject.HEADER_LENGTH, LOG, limit=4))).handshake()
+    wire.server(b"220 mx\r\n")
+    wire.client(b"DATA\r\nAB")
+    wire.server(b"354 go\r\n")
+    wire.client(b": cd\r\n\r\n.\r\n")
+    told = [e.offset for e in wire.events if isinstance(e, Inspected) and e.kind is Kind.MATCHED]
+    assert told == [len(b"DATA\r\nAB: ")]
+    assert wire.received(True) == b"DATA\r\nAB: cd\r\n\r\n.\r\n"
+
+
 @pytest.mark.parametrize(
     ("words", "negated", "reply"),
     [
