@@ -4,6 +4,7 @@
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
 #     make differential            the kernel against the policy, 100,000 packets
+#     make bench                 what it costs, beside the plain kernel (docs/performance.md)
 #     make lint                    ruff and mypy
 #     make setup                   .venv/bin/pixguard, and nothing run
 
@@ -11,7 +12,7 @@ TIME = 60
 PAIRS = 100000
 SEED = 1
 
-.PHONY: run test fuzz differential lint setup
+.PHONY: run test fuzz differential bench lint setup
 
 run:
 	@scripts/setup.sh run
@@ -28,6 +29,10 @@ fuzz:
 differential:
 	@scripts/setup.sh test
 	@.venv/bin/python -m tests.live.differential --pairs $(PAIRS) --seed $(SEED) $(ARGS)
+
+bench:
+	@scripts/setup.sh test
+	@.venv/bin/python -m bench $(ARGS)
 
 lint:
 	@scripts/setup.sh lint

@@ -1,0 +1,1 @@
+"""Measures what the firewall costs, beside the plain kernel and a queue that accepts everything."""
