@@ -20,7 +20,7 @@ from appliance.events import (
     Kind,
     Report,
 )
-from appliance.flows import AnyFlow, Flows, Key, turned
+from appliance.flows import AnyFlow, Flows, Key, key_of, turned
 from appliance.opening import begins, denied, of_packet, of_segment, unknown
 from appliance.packet import icmp
 from appliance.packet.segment import RST, SYN, Segment
@@ -85,7 +85,7 @@ class Firewall:
             segment = Segment(packet)
         except ValueError:
             return DROP
-        key = (
+        key = key_of(
             TCP,
             segment.source,
             segment.source_port,
@@ -100,6 +100,8 @@ class Firewall:
             if ingress and end.interface and ingress != end.interface:
                 # Its own connection's other end, forged: it could say that the mail begins.
                 return self._deny_unknown(segment, ingress, egress, now)
+            if not segment.flags & SYN and not flow.gone:
+                return self._give(key, flow, segment, from_client, now)
             if not from_client and (syn := flow.begun_anew_by(segment)):
                 # The server has forgotten the connection, and takes another between its ends.
                 flow.close(Closing.TIMEOUT, now)
@@ -306,7 +308,7 @@ class Firewall:
             verdict = self._receive_error(packet, quoted, mark)
             if verdict is not None:
                 return verdict
-        key = (
+        key = key_of(
             protocol,
             int(opening.source),
             opening.source_port,
@@ -335,7 +337,7 @@ class Firewall:
     def _receive_error(self, packet: bytes, quoted: icmp.Quote, mark: int) -> Verdict | None:
         """Judge an ICMP error about a packet of a TCP connection; None if there is no such."""
         ends = (quoted.source, quoted.source_port, quoted.destination, quoted.destination_port)
-        known = self._flows.get((TCP, *ends, mark))
+        known = self._flows.get(key_of(TCP, *ends, mark))
         if known is None:
             return None
         flow, from_client = known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from struct import Struct
 from typing import TypeAlias
 
 from appliance.events import Closing, Denial, Flow, Phase
@@ -19,8 +20,11 @@ _GRAIN = 4
 _LOOK = 30
 """Seconds after which a flow is looked at again; it may outlive its deadline by as much."""
 
-Key: TypeAlias = tuple[int, int, int, int, int, int]
-"""Protocol, source, source port, destination, destination port, mark."""
+Key: TypeAlias = bytes
+"""What tells a flow's packets of one direction from others: see `key_of`."""
+
+_KEY = Struct("!IHIHBI")
+_PROTOCOL_AT = 12
 
 AnyFlow: TypeAlias = Connection | Uninspected
 
@@ -53,7 +57,7 @@ class Flows:
         """
         for key, flow in self:
             ends = flow.flow.client.address, flow.flow.server.address
-            if key[0] == protocol and flow.closing is None and ends == (client, server):
+            if key[_PROTOCOL_AT] == protocol and flow.closing is None and ends == (client, server):
                 yield flow.flow
 
     def denial(self, protocol: int, limits: Limits) -> Denial | None:
@@ -166,5 +170,20 @@ def turned(key: Key) -> Key:
     Args:
         key: of one direction.
     """
-    protocol, source, source_port, destination, destination_port, mark = key
-    return protocol, destination, destination_port, source, source_port, mark
+    return key[6:12] + key[:6] + key[12:]
+
+
+def key_of(
+    protocol: int, source: int, source_port: int, destination: int, destination_port: int, mark: int
+) -> Key:
+    """The key of a flow's packets of one direction; in bytes it is small, and soon made.
+
+    Args:
+        protocol: IP protocol number.
+        source: address of their source.
+        source_port: its port, 0 for protocols without.
+        destination: address of their destination.
+        destination_port: likewise.
+        mark: the connection mark.
+    """
+    return _KEY.pack(source, source_port, destination, destination_port, protocol, mark)

@@ -179,8 +179,13 @@ class _Pickler(pickle.Pickler):
         return _ROOM if isinstance(obj, Room) else None
 
     def reducer_override(self, obj: object) -> Any:
-        # By its class and value; some versions of Python call getattr for it.
-        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
+        kind = type(obj)
+        if isinstance(obj, Enum):
+            return kind, (obj.value,)  # some versions of Python call getattr for it
+        if kind in _CLASSES and is_dataclass(kind):
+            # Compiled or not, a frozen one takes its values from its constructor alone.
+            return kind, tuple(getattr(obj, each.name) for each in fields(kind))
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
@@ -213,5 +218,6 @@ def _parts(of: type) -> list[str]:
         return [f"{member.name}={member.value}" for member in of]
     if is_dataclass(of):
         return [field.name for field in fields(of)]
-    parts: tuple[str, ...] = getattr(of, "_fields", ()) or getattr(of, "__slots__", ())
-    return list(parts)
+    kept = ("_fields", "__mypyc_attrs__", "__slots__")  # the second where it is compiled
+    parts: tuple[str, ...] = next((getattr(of, name) for name in kept if hasattr(of, name)), ())
+    return sorted(parts)

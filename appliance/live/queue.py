@@ -27,11 +27,22 @@ DATAGRAM = 72 << 10
 BUDGET = 64
 """Packets judged before the worker looks at its timers and its supervisor again."""
 
+ACCEPTED_AT_ONCE = 16
+"""Packets that are accepted with one message, at most: enough that its cost and that of waking the
+ends are shared, and few enough that nobody waits for long."""
+
+ACCEPTED_BYTES = 256 << 10
+"""Likewise bytes, or the ends of a long mail would wait for each other."""
+
 SOCKET_BUFFER = 32 << 20
 """Bytes; room for bursts, since what does not fit the kernel drops."""
 
 # linux/netfilter/nfnetlink_queue.h
 _CONFIGURE = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
+_VERDICTS = 3 << 8 | 3  # NFQNL_MSG_VERDICT_BATCH
+_VERDICT_HEADER = 2
+_VERDICT = struct.Struct("!II")
+_ACCEPT = 1
 _CFG_PARAMS, _CFG_MASK, _CFG_FLAGS = 2, 4, 5
 _COPY_WHOLE = struct.pack("!IB", 0xFFFF, COPY_PACKET)
 _F_GSO = struct.pack("!I", 1 << 2)
@@ -43,7 +54,8 @@ class PacketQueue:
     Args:
         number: the queue's number.
         length: packets that the kernel holds before it drops.
-        judge: called with each packet; it must give the verdict and must not raise.
+        judge: called with each packet; it must give the verdict by `accept`, `replace` or `drop`,
+            and must not raise.
 
     Raises:
         PixguardError: the kernel refuses, or somebody else has that queue.
@@ -72,7 +84,11 @@ class PacketQueue:
         # The library copies 4,016 bytes at most and leaves segmentation to the kernel.
         self._configure(number, attribute(_CFG_PARAMS, _COPY_WHOLE))
         self._configure(number, attribute(_CFG_MASK, _F_GSO) + attribute(_CFG_FLAGS, _F_GSO))
+        self._number = number
         self._left = 0
+        self._accepted = 0  # the number of the last packet that the kernel is not told of yet
+        self._accepted_packets = 0
+        self._accepted_bytes = 0
 
     def _configure(self, number: int, attributes: bytes) -> None:
         # Without NLM_F_ACK: reading the acknowledgement could swallow a packet.
@@ -86,6 +102,50 @@ class PacketQueue:
         """Judge the packets that wait, at most BUDGET of them."""
         self._left = BUDGET
         self._queue.run_socket(cast("socket.socket", self))
+        self.flush()
+
+    def accept(self, packet: Packet, size: int) -> None:
+        """Let a packet go on as it came, at the latest when the others that wait are judged.
+
+        As it came means without a payload: a checksum that the network card was to fill in is
+        filled in only then.
+
+        Args:
+            packet: the packet.
+            size: bytes of it.
+        """
+        self._accepted = packet.id
+        self._accepted_packets += 1
+        self._accepted_bytes += size
+        if self._accepted_packets >= ACCEPTED_AT_ONCE or self._accepted_bytes >= ACCEPTED_BYTES:
+            self.flush()
+
+    def replace(self, packet: Packet, content: bytes) -> None:
+        """Let other bytes go on in place of a packet, behind all that was accepted before it.
+
+        Args:
+            packet: the packet.
+            content: the packet that goes on.
+        """
+        self.flush()
+        packet.set_payload(content)
+        packet.accept()
+
+    def drop(self, packet: Packet) -> None:
+        """Let a packet go no further.
+
+        Args:
+            packet: the packet.
+        """
+        packet.drop()
+
+    def flush(self) -> None:
+        """Tell the kernel of all packets that were accepted: it lets go all up to the last one
+        that wait, and all others up to there have got their verdict already."""
+        if self._accepted_packets:
+            verdict = attribute(_VERDICT_HEADER, _VERDICT.pack(_ACCEPT, self._accepted))
+            self._socket.sendto(request(_VERDICTS, socket.AF_UNSPEC, self._number, verdict), (0, 0))
+            self._accepted_packets = self._accepted_bytes = 0
 
     def recv(self, size: int) -> bytes:
         """Hand the library its next message; it takes this object for a socket.

@@ -247,14 +247,14 @@ class Worker:
             verdict = DROP
         self._counters.count(len(data), verdict)
         if not verdict.forward:
-            packet.drop()
+            self._queue.drop(packet)
+        elif verdict.edited is None:
+            self._queue.accept(packet, len(data))
         else:
-            # As it came means without a payload: a checksum that the network card was to fill
-            # in is filled in only then.
-            if verdict.edited is not None:
-                packet.set_payload(verdict.edited)
-            packet.accept()
-        self._release(verdict.released)
+            self._queue.replace(packet, verdict.edited)
+        if verdict.released:
+            self._queue.flush()
+            self._release(verdict.released)
 
     def _expire(self, now: float) -> None:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
+from mypy_extensions import mypyc_attr
+
 from appliance.packet.checksum import fill_header, fill_tcp
 from appliance.protocol import TCP
 
@@ -35,6 +37,7 @@ _TIME_TO_LIVE = 64
 _FAST_OPEN = (34, 254)  # RFC 7413; 254 is its experimental number
 
 
+@mypyc_attr(serializable=True)
 class Segment:
     """The fields of a TCP segment that the firewall looks at, host order.
 

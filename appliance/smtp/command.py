@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Kind
 from appliance.smtp import address
 from appliance.smtp.address import Path
@@ -68,6 +70,7 @@ def may_be_verb(byte: int) -> bool:
     return byte < 0x80 and byte not in b" \r\n\0"
 
 
+@mypyc_attr(serializable=True)
 class Commands:
     """Judges the client's bytes while they are commands.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from mypy_extensions import mypyc_attr
+
 
 class Phase(Enum):
     """What the client's bytes are."""
@@ -39,6 +41,7 @@ DUE = 4096
 """Replies that may be due at a time. Past it the client's bytes are dropped until some come."""
 
 
+@mypyc_attr(serializable=True)
 class Dialogue:
     """The state of an SMTP connection.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp.release import Extensions
 
 _CR, _X = b"\rX"
@@ -19,6 +21,7 @@ _LONGEST = 64
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@mypyc_attr(serializable=True)
 class EhloMask:
     """Masks one reply to EHLO, line by line.
 

@@ -6,6 +6,10 @@ is cut into segments.
 
 from __future__ import annotations
 
+import re
+
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp.release import Greeting
 
 _CR, _LF, _BLANK, _DASH, _TWO, _ZERO, _STAR, _UNDERSCORE = b"\r\n -20*_"
@@ -15,7 +19,14 @@ _DIGITS = b"0123456789"
 _TEXT_AT = 4
 """Column of a line's text, behind the code and its separator."""
 
+_TEXT_KEPT = {
+    Greeting.TWO_AND_ZERO: re.compile(rb"[^20\r ]|(?<!0) "),
+    Greeting.CODES: re.compile(rb"[^\r]"),
+}
+"""What is masked in a line's text, for the styles in which its column does not matter there."""
 
+
+@mypyc_attr(serializable=True)
 class GreetingMask:
     """Masks the first reply of a connection while its code is 220 (RFC 821, section 4.3).
 
@@ -51,11 +62,21 @@ class GreetingMask:
             as many bytes as belong to the greeting.
         """
         out = bytearray()
-        for byte in data:
-            out.append(self._masked(byte))
-            self._last = byte
-            if self.done:
-                break
+        at = 0
+        while at < len(data) and not self.done:
+            end = data.find(_LF, at) if self._column >= _TEXT_AT else at + 1
+            if end > at + 1 and self.applies and self._style in _TEXT_KEPT:
+                kept = _TEXT_KEPT[self._style]
+                # The byte before goes along, since a blank's fate depends on it.
+                text = kept.sub(b"*", bytes((self._last,)) + data[at:end])[1:]
+                out += text
+                self._column += len(text)
+                self._last = data[end - 1]
+                at = end
+                continue
+            out.append(self._masked(data[at]))
+            self._last = data[at]
+            at += 1
         return bytes(out)
 
     def _masked(self, byte: int) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Kind
 from appliance.smtp.command import Commands
 from appliance.smtp.dialogue import Dialogue, Due, Phase
@@ -25,6 +27,7 @@ _REPLY = re.compile(rb"[2-5][0-9]{2}[- ]")
 """How a reply begins (RFC 5321, section 4.2)."""
 
 
+@mypyc_attr(serializable=True)
 class Inspector:
     """Inspects the two streams of a connection.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Kind
 from appliance.smtp import address
 from appliance.smtp.command import ADDRESS_VERBS, DUE, may_be_verb, passes
@@ -23,6 +25,7 @@ _FOREIGN = re.compile(rb"[\0\r\n]")
 _CRLF = b"\r\n"
 
 
+@mypyc_attr(serializable=True)
 class Lines:
     """Judges the client's lines while they are commands.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Kind
 from appliance.smtp.dialogue import Dialogue, Due
 from appliance.smtp.ehlo import EhloMask
@@ -20,6 +22,7 @@ _TURNING = (b"220", b"334", b"354")
 """Codes behind which a client may send other things than commands."""
 
 
+@mypyc_attr(serializable=True)
 class Replies:
     """Reads the server's replies, edits them in place.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import (
     Closing,
     ConnectionClosed,
@@ -32,6 +34,9 @@ from appliance.tcp.timeouts import CLOSED, EMBRYONIC, USUAL, Idle
 from appliance.tcp.witness import Witness
 from appliance.verdict import DROP, FORWARD, Verdict
 
+_CONTROL = SYN | RST | FIN | URG | ACK
+"""Flags that ask for a closer look, but for ACK alone."""
+
 _REASONS = {
     Refusal.DISCARD: "ends before its verb does",
     Refusal.EXCESS: "comes faster than the inspection map lets mails come",
@@ -39,6 +44,7 @@ _REASONS = {
 }
 
 
+@mypyc_attr(serializable=True)
 class Connection:
     """A connection under inspection.
 
@@ -77,6 +83,7 @@ class Connection:
         "_server",
         "_server_scale",
         "_syn",
+        "_usual",
         "_witness",
         "closing",
         "deadline",
@@ -113,7 +120,8 @@ class Connection:
         self._client_window = 0  # the window field of its SYN
         self._sack = False  # whether the SYNs of both ends permit SACK
         self._syn: Segment | None = None  # the last one of other numbers
-        self._own = OwnPackets()
+        self._own: OwnPackets | None = None  # few connections have any
+        self._usual = False  # whether a segment may go by `_follow`
 
     @property
     def gone(self) -> bool:
@@ -163,6 +171,10 @@ class Connection:
         """
         if self._inspector.tally:
             self._inspector.tally.note_packet(now)
+        if self._usual and segment.flags & _CONTROL == ACK:
+            usual = self._follow(segment, from_client, now)
+            if usual is not None:
+                return usual
         if segment.flags & SYN:
             verdict = self._synchronize(segment, from_client, now)
         elif segment.flags & RST:
@@ -171,7 +183,55 @@ class Connection:
             verdict = self._transfer(segment, from_client, now)
         if (verdict.forward or verdict.released) and self.closing is None:
             self._reckon_deadline(now)
+        self._usual = self._is_usual()
         return verdict
+
+    def _is_usual(self) -> bool:
+        """Whether it is established, and all that came was in order and forwarded byte for byte."""
+        client, server = self._client, self._server
+        return (
+            client is not None
+            and server is not None
+            and client.is_plain
+            and server.is_plain
+            and not (self._recorded or self._own or self._inspector.answers_lines)
+            and self.closing is None
+            and self.phase is Phase.ESTABLISHED
+        )
+
+    def _follow(self, segment: Segment, from_client: bool, now: float) -> Verdict | None:
+        """Judge the next segment in order of a usual connection, as most are, at little cost.
+
+        What it does is what `_transfer` does with such a segment. See docs/decisions/fast-path.md.
+
+        Returns:
+            None, and nothing has changed, where a closer look is needed.
+        """
+        stream, other = self._streams(from_client)
+        if stream is None or other is None or not stream.expects(segment.sequence):
+            return None
+        size = segment.end - segment.payload_at
+        if size and (
+            self._excess(stream, size, from_client)
+            or (stream.limit is not None and stream.received + size > stream.limit + 1)
+        ):
+            return None
+        room = segment.window << self._scale(from_client)
+        if not other.take_acknowledgement(segment.acknowledgement, room):
+            return None
+        self.deadline = now + self._idle.established
+        if not size:
+            return FORWARD
+        payload = segment.packet[segment.payload_at : segment.end]
+        ruling = self._judge(payload, from_client, True)
+        if ruling is not None and not isinstance(ruling, bytes):
+            self._usual = False
+            return self._carry_out(ruling, payload, [], segment, stream, from_client, now, None)
+        if self._inspector.remarks:
+            self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
+        self._octets += size
+        stream.append(payload, payload if ruling is None else ruling)
+        return FORWARD if ruling is None else Verdict(True, edit(segment, ruling))
 
     def resend(self, now: float) -> tuple[bytes, ...]:
         """Send again what of the firewall's own bytes has not arrived in time.
@@ -182,7 +242,7 @@ class Connection:
         Returns:
             packets to send, in order.
         """
-        return self._own.due(now)
+        return self._own.due(now) if self._own else ()
 
     def number_before(self, sequence: int, from_client: bool) -> int | None:
         """The number that the sender of a forwarded segment gave it, None if there is none such.
@@ -431,12 +491,37 @@ class Connection:
         if excess := self._excess(stream, len(fresh), from_client):
             return self._refuse(segment, from_client, now, excess)
         ruling = self._judge(fresh, from_client, start == stream.received)
+        return self._carry_out(ruling, fresh, runs, segment, stream, from_client, now, changes)
+
+    def _carry_out(
+        self,
+        ruling: Ruling,
+        fresh: bytes,
+        runs: list[Run],
+        segment: Segment,
+        stream: Stream,
+        from_client: bool,
+        now: float,
+        changes: Changes | None,
+    ) -> Verdict:
+        """Forward a segment's bytes as inspection says.
+
+        Args:
+            ruling: what it says.
+            fresh: the bytes that it was asked about.
+            runs: bytes before them that are to be forwarded again.
+            segment: the segment.
+            stream: the direction it belongs to.
+            from_client: whether the client sent it.
+            now: its time, seconds.
+            changes: what must be changed in its header all the same.
+        """
         if isinstance(ruling, Refusal):
             return self._act_upon(ruling, segment, stream, from_client, now)
         self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
         self._octets += len(fresh)
-        if fin:
-            stream.fin = end
+        if segment.flags & FIN:
+            stream.fin = stream.received + len(fresh)
         parts = ruling
         if not isinstance(parts, list):
             parts = [Part(len(fresh), fresh if parts is None else parts)]
@@ -455,7 +540,7 @@ class Connection:
         """What there is too much of for more bytes to be let through, "" if nothing."""
         if from_client and self._inspector.overdue:
             return "too many replies are due"
-        if from_client and self._own.full:
+        if from_client and self._own and self._own.full:
             return "too many answers are under way"
         if not stream.may_remember(size):
             if not self._recorded:
@@ -507,6 +592,7 @@ class Connection:
         """Answer for the arrival of a packet; returns whether it may be sent now."""
         if self._recorded:
             return True
+        self._own = self._own or OwnPackets()
         return self._own.undertake(OwnPacket(stream, run.out + len(run.payload), packet), now)
 
     def _answer(self, segment: Segment, stream: Stream, now: float) -> tuple[bytes, ...]:
@@ -640,7 +726,7 @@ class Connection:
         # What may go on at its ends must not be taken for a connection that began unseen.
         dropped = closing is Closing.DROPPED
         self.deadline = now + (self._idle.established if dropped else CLOSED)
-        self._own.clear()
+        self._own = None
         self._report(
             ConnectionClosed(
                 now,

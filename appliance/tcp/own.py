@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from appliance.packet.segment import ACK, PSH, RST, Changes, Segment, compose, edit
 from appliance.tcp.room import OWN_PACKETS
 from appliance.tcp.stream import Stream
@@ -117,6 +119,7 @@ class OwnPacket(NamedTuple):
         return edit(Segment(self.packet), changes=Changes(timestamp=self.stream.timestamp))
 
 
+@mypyc_attr(serializable=True)
 class OwnPackets:
     """Those of one connection that have not arrived, as far as is known."""
 
@@ -170,7 +173,3 @@ class OwnPackets:
         within = tuple(own for own in self._packets if own.within_window)
         # Beyond the window, the first one probes it.
         return tuple(own.renewed() for own in within or self._packets[:1])
-
-    def clear(self) -> None:
-        """The connection is over."""
-        self._packets.clear()

@@ -10,11 +10,13 @@ it, so that it does not matter which one a receiver takes.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
+
+from mypy_extensions import mypyc_attr
 
 from appliance.packet.segment import Segment
 from appliance.tcp.room import (
@@ -26,6 +28,9 @@ from appliance.tcp.room import (
     REMEMBERED_IN_ALL,
     Room,
 )
+
+APART = 4
+"""Segments that are remembered each by itself before small ones are joined."""
 
 OWN_SEGMENT = 536
 """Bytes of payload that any host takes in a segment (RFC 1122, section 4.2.2.6)."""
@@ -148,6 +153,7 @@ class Overlap:
     inconsistent: int | None
 
 
+@mypyc_attr(serializable=True)
 class Stream:
     """One direction of a connection.
 
@@ -205,7 +211,7 @@ class Stream:
         self.out_limit = 0
         self.fin: int | None = None
         self.discarding = False
-        self.held: list[Held] = []
+        self.held: tuple[Held, ...] = ()
         self.uneven = False
         self.timestamp: int | None = None
         self.widest = 0
@@ -222,9 +228,44 @@ class Stream:
         distance = (sequence - self._start - expected) % _MODULUS
         return expected + (distance if distance < _HALF else distance - _MODULUS)
 
+    def expects(self, sequence: int) -> bool:
+        """Whether a sequence number is that of the next byte in order."""
+        return (sequence - self._start - self.received) % _MODULUS == 0
+
+    def take_acknowledgement(self, sequence: int, room: int) -> bool:
+        """Take what a receiver says that has all in order, while both counts are one.
+
+        Args:
+            sequence: the acknowledgement number.
+            room: its window, bytes.
+
+        Returns:
+            whether it is an acknowledgement of what was forwarded, and none of before the last
+            one; if not, nothing changes.
+        """
+        behind = (self._start + self.sent - sequence) % _MODULUS
+        out = self.sent - behind
+        if out < self.acknowledged:
+            return False
+        if out > self.acknowledged:
+            self.acknowledged = self.told = out
+            self._forget(out)
+        edge = out + room
+        if edge > self.out_limit:
+            self.out_limit = edge
+            if self.limit is not None and edge > self.limit:
+                self.limit = edge
+        self.widest = max(self.widest, room)
+        return True
+
     def sequence(self, offset: int) -> int:
         """The sequence number of an offset, of either count."""
         return (self._start + offset) % _MODULUS
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all that came was in order and forwarded byte for byte, and more may come."""
+        return not (self.uneven or self.held or self.discarding) and self.fin is None
 
     @property
     def forwarded(self) -> int:
@@ -313,10 +354,12 @@ class Stream:
         done = 0
         while done < len(pieces) and pieces[done].out_end <= out:
             done += 1
-        recent = 0
-        while done and (recent := recent + pieces[done - 1].weight) <= RECENT:
+        recent = RECENT
+        while done and (recent := recent - pieces[done - 1].weight) >= 0:
             done -= 1
-        if done:
+        if done == 1:
+            self._room.remembered -= pieces.pop(0).weight
+        elif done:
             self._room.remembered -= sum(piece.weight for piece in pieces[:done])
             del pieces[:done]
 
@@ -329,14 +372,17 @@ class Stream:
             own: whether the firewall answers for their arrival.
         """
         piece = Piece(self.received, original, self.sent, forwarded, own)
-        last = self._pieces[-1] if self._pieces else None
-        if last and last.joins(piece) and last.weight + piece.weight <= RECENT:
-            # Many small segments cost no more than a few large ones.
-            joined = self._pieces[-1] = last.joined(piece)
-            self._room.remembered += joined.weight - last.weight
-        else:
-            self._pieces.append(piece)
-            self._room.remembered += piece.weight
+        pieces = self._pieces
+        # Many small segments cost no more than a few large ones.
+        if len(pieces) > APART and len(original) < RECENT and pieces[-1].joins(piece):
+            last = pieces[-1]
+            joined = last.joined(piece)
+            if joined.weight <= RECENT:
+                self._room.remembered -= last.weight
+                pieces.pop()
+                piece = joined
+        pieces.append(piece)
+        self._room.remembered += piece.weight
         self.received += len(original)
         self.sent += len(forwarded)
         self.discarding = False
@@ -419,7 +465,9 @@ class Stream:
             or len(self.held) >= HELD_SEGMENTS
         ):
             return False
-        insort(self.held, Held(self.offset(segment.sequence), self._order, segment))
+        held = Held(self.offset(segment.sequence), self._order, segment)
+        at = bisect_right(self.held, held)
+        self.held = (*self.held[:at], held, *self.held[at:])
         self._order += 1
         self._held_bytes += size
         self._room.held += size
@@ -429,7 +477,8 @@ class Stream:
         """Take out the next held segment if nothing is missing before it any more."""
         if not self.held or self.held[0].start > self.received:
             return None
-        segment = self.held.pop(0).segment
+        segment = self.held[0].segment
+        self.held = self.held[1:]
         size = len(segment.packet)
         self._held_bytes -= size
         self._room.held -= size
@@ -444,7 +493,7 @@ class Stream:
         """Forget everything: the connection is over."""
         self._room.held -= self._held_bytes
         self._held_bytes = 0
-        self.held.clear()
+        self.held = ()
         self._room.remembered -= sum(piece.weight for piece in self._pieces)
         self._pieces.clear()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Closing, ConnectionClosed, Flow, Phase, Report
 from appliance.packet.segment import FIN, RST, SYN, Segment
 from appliance.tcp.timeouts import CLOSED, EMBRYONIC, USUAL, Idle
 from appliance.verdict import FORWARD, Verdict
 
 
+@mypyc_attr(serializable=True)
 class Uninspected:
     """A TCP connection or UDP exchange without inspection.
 

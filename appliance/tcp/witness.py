@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Direction, Flow, Inspected, Kind, Report
 from appliance.smtp.esmtp_map import Action
 from appliance.smtp.ruling import Remark
 
 
+@mypyc_attr(serializable=True)
 class Witness:
     """Tells the inspection events of one connection.
 

@@ -216,7 +216,9 @@ class Weather(RuleBasedStateMachine):
             watch = self.watches[port]
             if came is not None and came[1] == port:
                 watch.came(came[0])
-            waiting = [parse(each.packet) for each in flow._own._packets] if flow else []
+            waiting = (
+                [parse(each.packet) for each in flow._own._packets] if flow and flow._own else []
+            )
             watch.left(packets, [each[0] for each in waiting if each])
         if not lost:
             self.leaving += out
@@ -608,7 +610,10 @@ class Weather(RuleBasedStateMachine):
         for _, flow in self.firewall._flows:
             assert isinstance(flow, Connection)
             assert len(flow._inspector._dialogue._due) <= dialogue.DUE + 1500
-            assert len(flow._own._packets) <= own.OWN_PACKETS + dialogue.DUE + 1500
+            assert (
+                len(flow._own._packets if flow._own else ())
+                <= own.OWN_PACKETS + dialogue.DUE + 1500
+            )
             if flow._inspector._lines and flow.closing is None:
                 assert len(flow._inspector._lines.held) <= line.LONGEST
             for each in (flow._client, flow._server):
@@ -631,9 +636,9 @@ class Weather(RuleBasedStateMachine):
         assert len(self.firewall._restless) <= 2 * len(self.links)
 
 
-def key_of(port: int) -> tuple[int, int, int, int, int, int]:
+def key_of(port: int) -> bytes:
     """Of a connection, what the engine knows it by."""
-    return (TCP, int(CLIENT), port, int(SERVER), 25, 0)
+    return flows.key_of(TCP, int(CLIENT), port, int(SERVER), 25, 0)
 
 
 def mutated(data: bytes, random: Random) -> bytes:

@@ -69,5 +69,5 @@ def test_it_costs_one_connection_and_can_be_repeated(
     assert "fail" not in Inspector.from_client.__name__
     firewall = Firewall(inspecting(None), lambda event: None)
     firewall.take_over(state, 1.0)
-    mark = next(iter(firewall._flows))[0][-1]
+    mark = int.from_bytes(next(iter(firewall._flows))[0][-4:])
     assert firewall.receive(packet, 2.0, mark=mark).forward
