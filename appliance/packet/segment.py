@@ -37,7 +37,7 @@ _TIME_TO_LIVE = 64
 _FAST_OPEN = (34, 254)  # RFC 7413; 254 is its experimental number
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Segment:
     """The fields of a TCP segment that the firewall looks at, host order.
 

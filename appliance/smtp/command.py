@@ -70,7 +70,7 @@ def may_be_verb(byte: int) -> bool:
     return byte < 0x80 and byte not in b" \r\n\0"
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Commands:
     """Judges the client's bytes while they are commands.
 

@@ -41,7 +41,7 @@ DUE = 4096
 """Replies that may be due at a time. Past it the client's bytes are dropped until some come."""
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Dialogue:
     """The state of an SMTP connection.
 

@@ -21,7 +21,7 @@ _LONGEST = 64
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class EhloMask:
     """Masks one reply to EHLO, line by line.
 

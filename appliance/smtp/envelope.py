@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp import address
 from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.matching import Matching
@@ -24,6 +26,7 @@ _SPECIAL = re.compile(rb"[|`\0]")
 _SIZE = re.compile(rb"[ \t]SIZE=([0-9]{1,20})(?![^ \t\r\n])", re.IGNORECASE)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Envelope:
     """Reads the client's lines while they are commands, beside what edits them.
 

@@ -26,7 +26,7 @@ _TEXT_KEPT = {
 """What is masked in a line's text, for the styles in which its column does not matter there."""
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class GreetingMask:
     """Masks the first reply of a connection while its code is 220 (RFC 821, section 4.3).
 

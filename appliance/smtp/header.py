@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.observation import Gauge, Observation
 from appliance.smtp.parameter import (
@@ -49,6 +51,7 @@ class _Line(Enum):
     BODY = "body"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class _Continued:
     """A value in several parameters (RFC 2231, section 3)."""
 
@@ -79,6 +82,7 @@ class _Continued:
         return joined(self._pieces, self._missing)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class _Reader:
     """Reads the body of a field in one of the two ways of reading comments."""
 
@@ -93,6 +97,7 @@ class _Reader:
         return self.continued.setdefault(found.name, _Continued()).add(found)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Header:
     """Reads one header, a piece of a line at a time.
 

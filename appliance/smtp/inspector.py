@@ -27,7 +27,7 @@ _REPLY = re.compile(rb"[2-5][0-9]{2}[- ]")
 """How a reply begins (RFC 5321, section 4.2)."""
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Inspector:
     """Inspects the two streams of a connection.
 

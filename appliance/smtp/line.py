@@ -25,7 +25,7 @@ _FOREIGN = re.compile(rb"[\0\r\n]")
 _CRLF = b"\r\n"
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Lines:
     """Judges the client's lines while they are commands.
 

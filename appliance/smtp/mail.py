@@ -17,7 +17,7 @@ _DOT = 3
 """Bytes of END_OF_DATA up to the dot."""
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Mail:
     """Finds the end of a mail in a stream.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mypy_extensions import mypyc_attr
+
 from appliance.events import Kind
 from appliance.smtp.esmtp_map import Act, Action, Criterion, EsmtpMap, Subject
 from appliance.smtp.observation import Observation
@@ -19,6 +21,7 @@ _REFUSALS = {
 }
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Matching:
     """Compares what is seen in one connection with its inspection map, row by row.
 

@@ -12,6 +12,8 @@ from copy import deepcopy
 from enum import Enum
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.header import MAX_BOUNDARY, Header
 from appliance.smtp.observation import Gauge, Observation
@@ -113,6 +115,7 @@ class _Level(NamedTuple):
     digest: bool
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class View:
     """A mail as servers of one kind read it.
 
@@ -379,6 +382,7 @@ class View:
         self._out.append(Observation(gauge.subject, at, gauge.greatest))
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Message:
     """Reads the content of one mail.
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from appliance.smtp.esmtp_map import Subject
 
 NEVER = sys.maxsize
@@ -30,6 +32,7 @@ class Observation(NamedTuple):
     complete: bool = True
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Gauge:
     """The greatest value that something has had, and the next limit for it to pass.
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 WANTED = frozenset({b"filename", b"name", b"boundary"})
 """Parameters whose values are kept; of others nothing is."""
 
@@ -67,6 +69,7 @@ class _Part(Enum):
     VALUE = 2
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Parameters:
     """Reads the body of one field, folds undone, byte by byte.
 

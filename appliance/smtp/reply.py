@@ -22,7 +22,7 @@ _TURNING = (b"220", b"334", b"354")
 """Codes behind which a client may send other things than commands."""
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Replies:
     """Reads the server's replies, edits them in place.
 

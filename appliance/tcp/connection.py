@@ -44,7 +44,7 @@ _REASONS = {
 }
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Connection:
     """A connection under inspection.
 

@@ -119,7 +119,7 @@ class OwnPacket(NamedTuple):
         return edit(Segment(self.packet), changes=Changes(timestamp=self.stream.timestamp))
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class OwnPackets:
     """Those of one connection that have not arrived, as far as is known."""
 

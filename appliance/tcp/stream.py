@@ -153,7 +153,7 @@ class Overlap:
     inconsistent: int | None
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Stream:
     """One direction of a connection.
 

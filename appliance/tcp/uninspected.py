@@ -10,7 +10,7 @@ from appliance.tcp.timeouts import CLOSED, EMBRYONIC, USUAL, Idle
 from appliance.verdict import FORWARD, Verdict
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Uninspected:
     """A TCP connection or UDP exchange without inspection.
 

@@ -11,7 +11,7 @@ from appliance.smtp.esmtp_map import Action
 from appliance.smtp.ruling import Remark
 
 
-@mypyc_attr(serializable=True)
+@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Witness:
     """Tells the inspection events of one connection.
 
