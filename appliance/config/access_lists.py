@@ -31,7 +31,7 @@ from appliance.config.kinds import (
     Port,
     Word,
 )
-from appliance.config.language import SEVEN
+from appliance.config.language import OBJECTS, SEVEN
 from appliance.config.model import (
     ANY,
     AccessGroup,
@@ -142,22 +142,24 @@ def _undo_access_list(draft: Draft, arguments: Arguments) -> None:
 
 
 def _enter_access_group(draft: Draft, arguments: Arguments) -> None:
-    name, interface = arguments.need("list", str), arguments.need("interface", str)
+    name, interface = arguments.need("list", str), arguments.get("interface", str) or ""
     out = arguments.get("out", bool) or False
     draft.access_groups[interface, out] = (
         AccessGroup(name, interface, arguments.place, out),
         Use(name, arguments.where("list")),
-        Use(interface, arguments.where("interface")),
+        Use(interface, arguments.where("interface")) if interface else None,
     )
 
 
 def _undo_access_group(draft: Draft, arguments: Arguments) -> None:
-    name, interface = arguments.need("list", str), arguments.need("interface", str)
+    name, interface = arguments.need("list", str), arguments.get("interface", str) or ""
     direction = (interface, arguments.get("out", bool) or False)
     known = draft.access_groups.get(direction)
     if known is None or known[0].access_list != name:
         raise arguments.refusal(
-            "list", f"`{name}` is not bound to {interface}", "remove what is defined above"
+            "list",
+            f"`{name}` is not bound {f'to {interface}' if interface else 'globally'}",
+            "remove what is defined above",
         )
     del draft.access_groups[direction]
 
@@ -270,14 +272,16 @@ _STANDARD = Sequence(
 )
 
 
-def _access_list_form(whole: bool, seven: bool = False) -> Sequence:
+def _access_list_form(whole: bool, seven: bool = False, objects: bool = False) -> Sequence:
     """The form of `access-list`.
 
     Args:
         whole: whether the list alone may be named, as in `no access-list LIST`.
         seven: whether it is that of 7.0 and later.
+        objects: whether it is that of 8.3 and later.
     """
-    rule = Sequence(ACTION, rule_form("source", "destination", logs=True, timed=seven))
+    form = rule_form("source", "destination", logs=True, timed=seven, objects=objects)
+    rule = Sequence(ACTION, form)
     line = OneOf(
         Sequence(Keyword("remark"), Text("remark")),
         Keyword("compiled", "tuning"),
@@ -319,14 +323,18 @@ _OLD_REST = (
 )
 
 
-def _group_form(*directions: Piece) -> Sequence:
-    return Sequence(
-        Argument("list", ACCESS_LIST),
-        OneOf(*directions),
-        Keyword("interface"),
-        Argument("interface", INTERFACE),
-        Options(Keyword("per-user-override")),
+def _group_form(*directions: Piece, everywhere: bool = False) -> Sequence:
+    bound = tuple(
+        Sequence(
+            direction,
+            Keyword("interface"),
+            Argument("interface", INTERFACE),
+            Options(Keyword("per-user-override")),
+        )
+        for direction in directions
     )
+    form = OneOf(*bound, Keyword("global")) if everywhere else OneOf(*bound)
+    return Sequence(Argument("list", ACCESS_LIST), form)
 
 
 def _print_lists(configuration: Configuration) -> Iterator[str]:
@@ -348,8 +356,8 @@ def _print_lists(configuration: Configuration) -> Iterator[str]:
 
 def _print_groups(configuration: Configuration) -> Iterator[str]:
     for group in configuration.access_groups:
-        direction = "out" if group.out else "in"
-        yield f"access-group {group.access_list} {direction} interface {group.interface}"
+        where = f"{'out' if group.out else 'in'} interface {group.interface}"
+        yield f"access-group {group.access_list} {where if group.interface else 'global'}"
 
 
 def _print_conduits(configuration: Configuration) -> Iterator[str]:
@@ -361,6 +369,11 @@ _DETAIL = (
     "What no line permits is denied. Lines count from 1, remarks included; `line` puts one before "
     "the one of its number. A line with `log` draws 106100, at the first packet of a flow and then "
     "once an interval, in place of 106023; with `log disable`, nothing."
+)
+
+_DETAIL_OF_SEVEN = (
+    f"{_DETAIL} A rule that is `inactive` matches nothing, and one with `time-range` nothing "
+    "outside of it. A standard list has no effect."
 )
 
 COMMANDS = (
@@ -385,10 +398,24 @@ COMMANDS = (
         _access_list_form(whole=True, seven=True),
         defines=(0,),
         since=SEVEN,
+        until=OBJECTS,
+        printed=_print_lists,
+        detail=_DETAIL_OF_SEVEN,
+    ),
+    Command(
+        "access-list",
+        "add a line to an access list",
+        _enter_access_list,
+        _access_list_form(whole=False, seven=True, objects=True),
+        _undo_access_list,
+        _access_list_form(whole=True, seven=True, objects=True),
+        defines=(0,),
+        since=OBJECTS,
         printed=_print_lists,
         detail=(
-            f"{_DETAIL} A rule that is `inactive` matches nothing, and one with `time-range` "
-            "nothing outside of it. A standard list has no effect."
+            f"{_DETAIL_OF_SEVEN} Addresses are real ones, on whatever side. `object NAME` stands "
+            "in place of an address or, of a service, of the protocol. From 9.0 on `any4` is any "
+            "IPv4 address, and `any6` matches nothing, since no IPv6 is forwarded."
         ),
     ),
     Command(
@@ -408,11 +435,26 @@ COMMANDS = (
         _group_form(Keyword("in"), Keyword("out", "out")),
         _undo_access_group,
         since=SEVEN,
+        until=OBJECTS,
         printed=_print_groups,
         detail=(
             "With `in`, the list judges what comes in by the interface, in place of the levels. "
             "With `out`, it judges what leaves by the interface besides, by the addresses that its "
             "network sees."
+        ),
+    ),
+    Command(
+        "access-group",
+        "bind an access list to an interface, or to all",
+        _enter_access_group,
+        _group_form(Keyword("in"), Keyword("out", "out"), everywhere=True),
+        _undo_access_group,
+        since=OBJECTS,
+        printed=_print_groups,
+        detail=(
+            "With `in`, the list judges what comes in by the interface, in place of the levels. "
+            "With `out`, it judges what leaves by the interface besides. With `global`, it judges "
+            "what comes in by any interface, after the list of that; the levels count no more."
         ),
     ),
     Command(

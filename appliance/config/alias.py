@@ -10,6 +10,7 @@ from appliance.config.draft import Bound, Draft
 from appliance.config.dynamic import INTERFACE_OF, use_of
 from appliance.config.grammar import Argument, Arguments, Options, Sequence
 from appliance.config.kinds import ADDRESS, NETMASK
+from appliance.config.language import OBJECTS
 from appliance.config.model import Alias, Configuration
 
 
@@ -76,6 +77,8 @@ COMMANDS = (
             Options(Argument("netmask", NETMASK)),
         ),
         _undo,
+        until=OBJECTS,
+        instead="`nat (REAL,MAPPED) static MAPPED dns` below `object network`",
         printed=_print,
         detail=(
             "What comes in by the interface for the first address goes to the second one, and "

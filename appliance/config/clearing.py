@@ -21,8 +21,11 @@ from appliance.config.grammar import (
 from appliance.config.groups import SINCE, clear_groups
 from appliance.config.hardware import clear_hardware
 from appliance.config.kinds import ACCESS_LIST
-from appliance.config.language import FIRST, MAPS, SEVEN, Language
-from appliance.config.model import GroupKind
+from appliance.config.language import FIRST, MAPS, OBJECTS, SEVEN, Language
+from appliance.config.model import GroupKind, ServiceObject
+from appliance.config.object_commands import clear_objects
+from appliance.config.object_nat import clear_nat
+from appliance.config.objects import NetworkObject
 from appliance.config.translation import clear_mailhosts
 
 _HISTORY = frozenset(
@@ -119,14 +122,20 @@ def _clear(
 ) -> Iterator[Command]:
     """`clear`, and `clear configure`, which is what it is called from 7.0 on."""
     yield Command(f"clear {what}", help, clear, form, since=since, until=until)
-    if until is None:
-        yield _clear_configure(what, help, clear, form, since)
+    if until is None or until > SEVEN:
+        yield _clear_configure(what, help, clear, form, since, until)
 
 
 def _clear_configure(
-    what: str, help: str, clear: Handler, form: Piece = NOTHING, since: Language = FIRST
+    what: str,
+    help: str,
+    clear: Handler,
+    form: Piece = NOTHING,
+    since: Language = FIRST,
+    until: Language | None = None,
 ) -> Command:
-    return Command(f"clear configure {what}", help, clear, form, since=max(since, SEVEN))
+    since = max(since, SEVEN)
+    return Command(f"clear configure {what}", help, clear, form, since=since, until=until)
 
 
 _STATE = {
@@ -142,6 +151,12 @@ _LIST = Options(
     OneOf(
         Keyword("counters", "counters"),
         Sequence(Argument("list", ACCESS_LIST), Options(Keyword("counters", "counters"))),
+    )
+)
+_OBJECTS = Options(
+    OneOf(
+        Keyword("network", "object_kind", NetworkObject),
+        Keyword("service", "object_kind", ServiceObject),
     )
 )
 _KIND = Options(OneOf(*(Keyword(kind.value, "kind", kind) for kind in GroupKind)))
@@ -172,8 +187,12 @@ COMMANDS = (
         _resetting("service_policies"),
         since=SEVEN,
     ),
-    *_clear("alias", "remove all lines of `alias`", _resetting("aliases")),
-    *_clear("established", "remove all lines of `established`", _resetting("established")),
+    *_clear("alias", "remove all lines of `alias`", _resetting("aliases"), until=OBJECTS),
+    *_clear(
+        "established",
+        "remove all lines of `established`",
+        _resetting("established", kept=("established",)),
+    ),
     *_clear("apply", "take all outbound lists out of force", _resetting("applied"), until=SEVEN),
     *_clear("outbound", "remove all outbound lists", _resetting("outbounds"), until=SEVEN),
     *_clear("conduit", "remove all conduits", _resetting("conduits"), until=SEVEN),
@@ -184,24 +203,31 @@ COMMANDS = (
         _resetting("smtp_ports", "fixups", kept=("fixup",)),
         until=SEVEN,
     ),
-    *_clear("global", "remove all addresses of `global`", _resetting("globals")),
+    *_clear("global", "remove all addresses of `global`", _resetting("globals"), until=OBJECTS),
     *_clear("icmp", "let all ICMP in again", _resetting("icmp_rules", kept=("icmp",))),
     *_clear("ip", "remove all addresses of interfaces", _resetting("addresses"), until=SEVEN),
     *_clear("ip audit", "remove all lines of `ip audit`", _resetting(kept=("ip audit",))),
     *_clear("ip local", "remove all lines of `ip local`", _resetting(kept=("ip local",))),
     *_clear("ip verify", "let packets come from anywhere again", _resetting("verified")),
     *_clear("nameif", "remove all names of interfaces", _resetting("interface_names"), until=SEVEN),
-    *_clear("nat", "remove all lines of `nat`", _resetting("nats")),
+    *_clear("nat", "remove all lines of `nat`", _resetting("nats"), until=OBJECTS),
+    *_clear("nat", "remove all translations", clear_nat, since=OBJECTS),
+    *_clear("object", "remove all objects, or all of a kind", clear_objects, _OBJECTS, OBJECTS),
     *_clear("timeout", "set all times back", _resetting("timeouts")),
     *_clear("name", "remove all names", _resetting("names")),
     *_clear("names", "remove all names", _resetting("names"), until=SEVEN),
     *_clear("route", "remove all routes", _resetting("routes")),
-    *_clear("static", "remove all statics", _resetting("statics")),
+    *_clear("static", "remove all statics", _resetting("statics"), until=OBJECTS),
     *_clear("sysopt", "remove all lines of `sysopt`", _resetting("silent", kept=("sysopt",))),
     _clear_configure("hostname", "set the name back", _resetting("hostname")),
     _clear_configure("interface", "remove all that is said of interfaces", clear_hardware),
     _clear_configure("logging", "log nothing", _resetting(*_LOGGING, kept=("logging",))),
-    _clear_configure("nat-control", "let pass what nothing translates", _resetting("nat_control")),
+    _clear_configure(
+        "nat-control",
+        "let pass what nothing translates",
+        _resetting("nat_control"),
+        until=OBJECTS,
+    ),
     _clear_configure(
         "same-security-traffic",
         "let nothing pass between equal levels",

@@ -28,7 +28,7 @@ be `unimplemented`, with what therefore passes or does not as its `gap`, or a re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, TypedDict, Unpack
@@ -125,9 +125,7 @@ class Command:
 
     def span(self) -> str:
         """Which versions have it, "from 7.0 on"; "" where all do."""
-        first = f"from {shown(self.since)} on" if self.since > FIRST else ""
-        last = f"before {shown(self.until)}" if self.until else ""
-        return " and ".join(filter(None, (first, last)))
+        return span((self,))
 
     def usage(self) -> str:
         """How it is written, as manuals print it."""
@@ -142,6 +140,20 @@ class Command:
     def no_usage(self) -> str:
         """How its `no` form is written."""
         return " ".join(filter(None, ("no", self.words, self.no_form.usage())))
+
+
+def span(commands: Sequence[Command]) -> str:
+    """Which versions have one of some commands, "from 7.0 on"; "" where all do.
+
+    Args:
+        commands: of the same keywords, each of other versions.
+    """
+    since = min(command.since for command in commands)
+    untils = [command.until for command in commands]
+    ended = [until for until in untils if until]
+    first = f"from {shown(since)} on" if since > FIRST else ""
+    last = f"before {shown(max(ended))}" if len(ended) == len(untils) else ""
+    return " and ".join(filter(None, (first, last)))
 
 
 def masked(text: str, public: tuple[str, ...] | None) -> str:
@@ -171,6 +183,7 @@ class Scope(TypedDict, total=False):
     opens: Mode | None
     since: Language
     until: Language | None
+    instead: str
 
 
 def _keeping(words: str, help: str, gap: str, scope: Scope) -> Command:

@@ -26,6 +26,7 @@ from appliance.config.model import (
     LogHost,
     Member,
     Name,
+    NamedObject,
     Nat,
     ObjectGroup,
     Outbound,
@@ -41,6 +42,7 @@ from appliance.config.model import (
     TimeRange,
     Version,
 )
+from appliance.config.objects import TwiceNat
 from appliance.errors import Finding, Place, Severity
 from appliance.smtp.esmtp_map import EsmtpClass, EsmtpMap, Row
 from appliance.smtp.expression import Expression
@@ -259,10 +261,11 @@ class Entry:
     Args:
         rule: what is written out of it, None for a remark.
         remark: its text, if it is a remark.
-        groups: the object groups that it names, by the part that each is.
+        groups: the object groups and objects that it names, by the part that each is.
         interfaces: the interfaces whose own address an end is.
         times: the time range that it names, None for none.
         inactive: whether it is written and not in force.
+        families: the ends that are any address of one family, `any4` or `any6`.
     """
 
     rule: Rule | None
@@ -271,6 +274,12 @@ class Entry:
     interfaces: tuple[tuple[Part, Use], ...] = ()
     times: Use | None = None
     inactive: bool = False
+    families: tuple[tuple[Part, str], ...] = ()
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it matches nothing: it is not in force, or of IPv6."""
+        return self.inactive or any(family == "any6" for _, family in self.families)
 
     @property
     def matched(self) -> Entry:
@@ -303,6 +312,34 @@ class GroupEntry:
     def heading(self) -> str:
         """The line that opens its block."""
         return ObjectGroup(self.kind, self.name, self.protocol).heading
+
+
+@dataclass(slots=True)
+class ObjectEntry:
+    """`object`, and what stands below it.
+
+    Args:
+        named: the object.
+        place: where it stands first.
+        interfaces: those that its `nat` names.
+    """
+
+    named: NamedObject
+    place: Place
+    interfaces: tuple[Use, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return self.named.heading
+
+
+@dataclass(frozen=True, slots=True)
+class TwiceEntry:
+    """A `nat` outside of objects, and the interfaces that it names."""
+
+    nat: TwiceNat
+    interfaces: tuple[Use, ...]
 
 
 @dataclass(slots=True)
@@ -414,7 +451,7 @@ class Draft:
     addresses: dict[str, InterfaceAddress] = field(default_factory=dict)
     statics: dict[Claim, StaticEntry] = field(default_factory=dict)
     access_lists: dict[str, list[Entry]] = field(default_factory=dict)
-    access_groups: dict[tuple[str, bool], tuple[AccessGroup, Use, Use]] = field(
+    access_groups: dict[tuple[str, bool], tuple[AccessGroup, Use, Use | None]] = field(
         default_factory=dict
     )
     nats: list[NatEntry] = field(default_factory=list)
@@ -431,6 +468,8 @@ class Draft:
     timeouts: dict[tuple[str, str], Timeout] = field(default_factory=dict)
     conduits: list[Entry] = field(default_factory=list)
     object_groups: dict[str, GroupEntry] = field(default_factory=dict)
+    objects: dict[str, ObjectEntry] = field(default_factory=dict)
+    twice_nats: list[TwiceEntry] = field(default_factory=list)
     standard_lists: dict[str, dict[str, Place]] = field(default_factory=dict)
     time_ranges: dict[str, TimeRangeEntry] = field(default_factory=dict)
     flow_log: FlowLog = field(default_factory=FlowLog)

@@ -9,7 +9,16 @@ from ipaddress import IPv4Address, IPv4Network
 
 from appliance.config.command import Command
 from appliance.config.draft import Bound, Draft, NatEntry, Use
-from appliance.config.grammar import Argument, Arguments, Keyword, OneOf, Options, Sequence
+from appliance.config.grammar import (
+    Argument,
+    Arguments,
+    Combined,
+    Keyword,
+    Labelled,
+    OneOf,
+    Options,
+    Sequence,
+)
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import (
     ACCESS_LIST,
@@ -17,10 +26,11 @@ from appliance.config.kinds import (
     INTERFACE,
     NETMASK,
     Integer,
+    InterfacePair,
     Mismatch,
     Names,
 )
-from appliance.config.language import SEVEN
+from appliance.config.language import OBJECTS, SEVEN
 from appliance.config.line import quoted
 from appliance.config.model import Configuration, Global, Nat
 from appliance.config.translation import limit_kind, limits_form
@@ -31,7 +41,7 @@ _POOL = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class _Parenthesised:
+class Parenthesised:
     """`(inside)`; the value is the name."""
 
     label = "(INTERFACE)"
@@ -63,7 +73,7 @@ class _Range:
         return first, last
 
 
-INTERFACE_OF = Options(Argument("interface", _Parenthesised()))
+INTERFACE_OF = Options(Argument("interface", Parenthesised()))
 """Older releases leave it out where there are two interfaces."""
 
 
@@ -204,6 +214,20 @@ def _print_globals(configuration: Configuration) -> Iterator[str]:
         yield f"global ({each.interface}) {each.number} {addresses}"
 
 
+def _refuse_new(arguments: Arguments) -> object:
+    raise arguments.refusal(
+        "pair",
+        "this form of `nat` is of 8.3 and later",
+        "write `static`, or `nat (INTERFACE) NUMBER ...` and `global (INTERFACE) NUMBER ...`",
+    )
+
+
+_INTERFACE_OR_PAIR = Labelled(
+    INTERFACE_OF.usage(),
+    Options(
+        OneOf(*INTERFACE_OF.pieces, Combined("new", Argument("pair", InterfacePair()), _refuse_new))
+    ),
+)
 _TAIL = (
     Keyword("dns", "dns"),
     Keyword("outside", "outside"),
@@ -229,6 +253,8 @@ COMMANDS = (
             ),
         ),
         _undo_global,
+        until=OBJECTS,
+        instead="`nat (INSIDE,OUTSIDE) dynamic ...` below `object network`",
         printed=_print_globals,
         detail=(
             "A range gives each host an address; one address, or `interface` for the interface's "
@@ -240,7 +266,7 @@ COMMANDS = (
         "translate what comes from a network to the `global` of the same number",
         _enter_nat,
         Sequence(
-            INTERFACE_OF,
+            _INTERFACE_OR_PAIR,
             Argument("number", Integer(0, _NUMBER, "NUMBER")),
             OneOf(
                 Sequence(Keyword("access-list"), Argument("list", ACCESS_LIST), Options(*_TAIL)),
@@ -252,6 +278,7 @@ COMMANDS = (
             ),
         ),
         _undo_nat,
+        until=OBJECTS,
         printed=_print_nats,
         detail=(
             "Number 0 leaves addresses as they are; `nat 0 access-list` does so for what either "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.config.command import Command
+from appliance.config.command import Command, unimplemented
 from appliance.config.draft import Draft
 from appliance.config.grammar import (
     Argument,
@@ -15,6 +15,7 @@ from appliance.config.grammar import (
     Sequence,
 )
 from appliance.config.kinds import Port, PortsOrAll
+from appliance.config.language import OBJECTS
 from appliance.config.model import Configuration, Established, PortsOf
 from appliance.protocol import TCP, UDP
 
@@ -100,6 +101,7 @@ COMMANDS = (
             Options(_permitted("permitto", "to"), _permitted("permitfrom", "from")),
         ),
         _undo,
+        until=OBJECTS,
         printed=_print,
         detail=(
             "While a host has a connection of the protocol to (the first port) and from (the "
@@ -107,5 +109,11 @@ COMMANDS = (
             "connections to it, to the `permitto` ports and from the `permitfrom` ports, whatever "
             "lists and conduits say. [How](rule-file.md#established)."
         ),
+    ),
+    unimplemented(
+        "established",
+        "let hosts come back to one that has a connection to them",
+        "it lets nothing in here from 8.3 on",
+        since=OBJECTS,
     ),
 )

@@ -1,4 +1,4 @@
-"""Object groups in rules: what a rule that names groups means, written out."""
+"""Object groups and objects in rules: what a rule that names them means, written out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from math import prod
 
-from appliance.config.draft import GroupEntry
-from appliance.config.model import Nested, Part, Ports, Rule, Service
+from appliance.config.draft import GroupEntry, ObjectEntry
+from appliance.config.model import Nested, ObjectName, Part, Ports, Rule, Service, ServiceObject
+from appliance.config.objects import networks
 
 MAX_RULES = 100_000
 """That one line may stand for; about as many as a large device has room for in all."""
@@ -27,15 +28,55 @@ def reached(groups: Mapping[str, GroupEntry], name: str) -> Iterator[str]:
             waiting += reversed(nested)
 
 
-def members(groups: Mapping[str, GroupEntry], name: str) -> tuple[IPv4Network | Service, ...]:
-    """What a group contains in the end, each once.
+def named_objects(
+    groups: Mapping[str, GroupEntry], objects: Mapping[str, ObjectEntry], name: str
+) -> Iterator[ObjectEntry]:
+    """The objects that a name stands for: its own, or those of a group.
 
     Args:
         groups: all groups.
-        name: the group's name.
+        objects: all objects.
+        name: the name of a group or an object.
     """
-    found = (m for group in reached(groups, name) for m in groups[group].members)
-    return tuple(dict.fromkeys(m for m in found if not isinstance(m, Nested)))
+    if name in objects:
+        yield objects[name]
+    for group in reached(groups, name):
+        for member in groups[group].members:
+            if isinstance(member, ObjectName) and member.object_name in objects:
+                yield objects[member.object_name]
+
+
+def members(
+    groups: Mapping[str, GroupEntry], objects: Mapping[str, ObjectEntry], name: str
+) -> tuple[IPv4Network | Service, ...]:
+    """What a group or an object contains in the end, each once.
+
+    Args:
+        groups: all groups.
+        objects: all objects.
+        name: the name of one.
+    """
+    if name in objects:
+        return contents(objects[name])
+    found: dict[IPv4Network | Service, None] = {}
+    for group in reached(groups, name):
+        for member in groups[group].members:
+            if isinstance(member, ObjectName):
+                found |= dict.fromkeys(contents(objects[member.object_name]))
+            elif not isinstance(member, Nested):
+                found[member] = None
+    return tuple(found)
+
+
+def contents(entry: ObjectEntry) -> tuple[IPv4Network | Service, ...]:
+    """What an object is in a rule.
+
+    Args:
+        entry: the object.
+    """
+    if isinstance(entry.named, ServiceObject):
+        return entry.named.services
+    return networks(entry.named.value)
 
 
 def product(groups: Mapping[Part, tuple[IPv4Network | Service, ...]]) -> int:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 from appliance.config.draft import DeviceId, Draft, Entry, Use
 from appliance.config.esmtp_maps import freeze_classes, freeze_maps
-from appliance.config.expansion import MAX_RULES, expanded, members, product
+from appliance.config.expansion import MAX_RULES, expanded, members, named_objects, product
 from appliance.config.language import SEVEN
 from appliance.config.model import (
     DESTINATIONS,
@@ -17,6 +17,7 @@ from appliance.config.model import (
     Interface,
     Kept,
     Logging,
+    NamedObject,
     ObjectGroup,
     Part,
     Remark,
@@ -26,6 +27,7 @@ from appliance.config.model import (
     Static,
     TimeRange,
 )
+from appliance.config.objects import ANYTHING, DomainName, NetworkObject
 from appliance.config.order import position
 from appliance.config.policies import freeze_policies
 from appliance.config.translation import printed as printed_static
@@ -39,6 +41,11 @@ _MEMBERS = (
     "protocol-object",
     "icmp-object",
     "group-object",
+    "host",
+    "subnet",
+    "range",
+    "fqdn",
+    "service",
 )
 
 
@@ -59,7 +66,8 @@ def freeze(draft: Draft) -> Configuration:
     for _, use in draft.routes:
         _check_interface(draft, use)
     for _, list_use, interface_use in draft.access_groups.values():
-        _check_interface(draft, interface_use)
+        if interface_use:
+            _check_interface(draft, interface_use)
         _check_list(draft, list_use)
     _check_uses(draft)
     return Configuration(
@@ -118,7 +126,56 @@ def freeze(draft: Draft) -> Configuration:
         regex_classes=tuple(entry.regex_class for entry in draft.regex_classes.values()),
         esmtp_classes=tuple(esmtp_classes.values()),
         esmtp_maps=tuple(each for each in esmtp_maps.values() if each != DEFAULT_MAP),
+        objects=_objects(draft),
+        twice_nats=tuple(entry.nat for entry in draft.twice_nats),
     )
+
+
+def _objects(draft: Draft) -> tuple[NamedObject, ...]:
+    """The objects, and what their `nat` and that of others name, checked."""
+    for entry in draft.objects.values():
+        for use in entry.interfaces:
+            _check_side(draft, use)
+        if isinstance(entry.named, NetworkObject) and (nat := entry.named.nat):
+            _check_addresses(draft, Use(entry.named.name, nat.place))
+            if nat.mapped.name not in ("", ANYTHING):
+                _check_addresses(draft, Use(nat.mapped.name, nat.place))
+    for twice in draft.twice_nats:
+        for use in twice.interfaces:
+            _check_side(draft, use)
+        named, place = twice.nat, twice.nat.place
+        for name in (named.real, named.mapped.name, *(named.destination or ())):
+            if name in draft.objects or name in draft.object_groups:
+                _check_addresses(draft, Use(name, place))
+        for name in named.services or ():
+            if name in draft.objects:
+                _members(draft, Use(name, place))
+    return tuple(entry.named for entry in draft.objects.values())
+
+
+def _check_side(draft: Draft, use: Use) -> None:
+    if use.name != ANYTHING:
+        _check_interface(draft, use)
+
+
+def _check_addresses(draft: Draft, use: Use) -> None:
+    """Make sure that what a `nat` names has addresses, and ones that are known."""
+    if domain := _domain(draft, use):
+        draft.refuse(
+            use.place,
+            f"`fqdn`, which {domain} has, is not implemented",
+            "name addresses: nobody looks the name up",
+        )
+        return
+    _members(draft, use)
+
+
+def _domain(draft: Draft, use: Use) -> str:
+    """The heading of the first object with a domain name that a name stands for, "" for none."""
+    for entry in named_objects(draft.object_groups, draft.objects, use.name):
+        if isinstance(entry.named, NetworkObject) and isinstance(entry.named.value, DomainName):
+            return entry.heading
+    return ""
 
 
 def _check_uses(draft: Draft) -> None:
@@ -332,6 +389,14 @@ def _lines(draft: Draft, entries: list[Entry]) -> tuple[RuleLine | Remark, ...]:
 def _line(draft: Draft, entry: Entry, rule: Rule) -> RuleLine:
     rule = replace(rule, times=_times(draft, entry.times))
     groups = {part: _members(draft, use) for part, use in entry.groups}
+    for _, use in entry.groups:
+        if not rule.permit and (domain := _domain(draft, use)):
+            draft.refuse(
+                use.place,
+                f"`fqdn`, which {domain} has, is not implemented, and what this line denies "
+                "would pass",
+                "deny addresses: nobody looks the name up",
+            )
     _check_protocols(draft, entry, rule, groups.get(Part.PROTOCOL))
     for part, use in entry.interfaces:
         own = _own_network(draft, use, acquired="the line matches nothing")
@@ -345,10 +410,11 @@ def _line(draft: Draft, entry: Entry, rule: Rule) -> RuleLine:
         )
     return RuleLine(
         rule,
-        () if entry.inactive else expanded(rule, groups),
+        () if entry.is_void else expanded(rule, groups),
         tuple((part, use.name) for part, use in entry.groups),
         tuple((part, use.name) for part, use in entry.interfaces),
         entry.inactive,
+        entry.families,
     )
 
 
@@ -374,9 +440,11 @@ def _times(draft: Draft, use: Use | None) -> TimeRange | None:
 
 
 def _members(draft: Draft, use: Use) -> tuple[IPv4Network | Service, ...]:
-    found = members(draft.object_groups, use.name)
-    if not found and not any(draft.is_any_refused(words) for words in _MEMBERS):
-        draft.refuse(use.place, f"object-group ({use.name}) is empty", "write what it contains")
+    found = members(draft.object_groups, draft.objects, use.name)
+    excused = any(draft.is_any_refused(words) for words in _MEMBERS)
+    if not found and not excused and not _domain(draft, use):
+        what = "object" if use.name in draft.objects else "object-group"
+        draft.refuse(use.place, f"{what} ({use.name}) is empty", "write what it contains")
     return found
 
 
@@ -398,7 +466,7 @@ def _check_protocols(
         use = uses.get(part)
         if use is None and (written is None or protocols is None):
             continue
-        allowed = draft.object_groups[use.name].protocol.split("-") if use else ("tcp", "udp")
+        allowed = draft.object_groups[use.name].protocol.split("-") if use else ["tcp", "udp"]
         if not names.issubset(allowed):
             draft.refuse(
                 use.place if use else rule.place,

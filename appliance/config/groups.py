@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
+from typing import TypeAlias
 
-from appliance.config.command import FREE, GLOBAL, Command, Handler, Mode, accepted, unimplemented
+from appliance.config.command import GLOBAL, Command, Handler, Mode, accepted
 from appliance.config.draft import Draft, GroupEntry
 from appliance.config.expansion import reached
 from appliance.config.grammar import (
@@ -20,7 +21,7 @@ from appliance.config.grammar import (
     Text,
 )
 from appliance.config.kinds import ADDRESS, NETMASK, Mismatch, Port, Word
-from appliance.config.language import SEVEN, Language
+from appliance.config.language import OBJECTS, SEVEN, Language
 from appliance.config.line import Refusal
 from appliance.config.model import (
     Configuration,
@@ -28,40 +29,71 @@ from appliance.config.model import (
     Member,
     Nested,
     ObjectGroup,
+    ObjectName,
     Operator,
     Ports,
     Service,
+    ServiceObject,
 )
+from appliance.config.objects import NetworkObject
 from appliance.config.rules import (
     GROUP,
     ICMP_TYPE,
+    OBJECT,
     PROTOCOL,
     network_of,
     no_group,
+    no_object,
     ports_form,
     printed_icmp_type,
     printed_ports,
     printed_protocol,
 )
+from appliance.errors import Place
 from appliance.protocol import ICMP, TCP, UDP
 
 SINCE: Language = (6, 2)
 UNTYPED: Language = (8, 0)
 """From here on a service group may leave it to its members which protocols they are of."""
 
+_Read: TypeAlias = Callable[[Draft, Arguments], list[Member]]
+
 _MODES = {kind: Mode(f"object-group {kind.value}", GLOBAL) for kind in GroupKind}
 
 
 def users(draft: Draft, name: str) -> Iterator[str]:
-    """What names a group: access lists, conduits, other groups."""
+    """What names a group or an object: access lists, conduits, groups, translations."""
     lists = {f"access-list {each}": lines for each, lines in draft.access_lists.items()}
     lists["a conduit"] = draft.conduits
     for user, lines in lists.items():
         if any(use.name == name for line in lines for _, use in line.groups):
             yield user
     for group in draft.object_groups.values():
-        if Nested(name) in group.members:
+        if Nested(name) in group.members or ObjectName(name) in group.members:
             yield f"object-group {group.name}"
+    for entry in draft.objects.values():
+        named = entry.named
+        if isinstance(named, NetworkObject) and named.nat and named.nat.mapped.name == name:
+            yield named.heading
+    for twice in draft.twice_nats:
+        nat = twice.nat
+        if name in (nat.real, nat.mapped.name, *(nat.destination or ()), *(nat.services or ())):
+            yield "`nat`"
+
+
+def heading_of(draft: Draft, name: str) -> tuple[str, Place] | None:
+    """The line that defines a group or an object of a name, and where it stands."""
+    entry = draft.object_groups.get(name) or draft.objects.get(name)
+    return (entry.heading, entry.place) if entry else None
+
+
+def name_taken(arguments: Arguments, heading: str, place: Place) -> Refusal:
+    """The error of a name that another group or object has."""
+    return arguments.refusal(
+        "name",
+        f"`{heading}` has that name (line {place.line})",
+        "no two groups may have the same name, nor a group and an object, whatever they are of",
+    )
 
 
 def _opening(kind: GroupKind) -> tuple[Handler, Handler]:
@@ -69,14 +101,10 @@ def _opening(kind: GroupKind) -> tuple[Handler, Handler]:
         name = arguments.need("name", str)
         protocol = arguments.get("protocol", str) or ""
         made = GroupEntry(kind, name, protocol, arguments.place)
-        group = draft.object_groups.setdefault(name, made)
-        if group.heading != made.heading:
-            raise arguments.refusal(
-                "name",
-                f"`{group.heading}` has that name (line {group.place.line})",
-                "no two groups may have the same name, whatever they are of",
-            )
-        return group
+        known = heading_of(draft, name)
+        if known and known[0] != made.heading:
+            raise name_taken(arguments, *known)
+        return draft.object_groups.setdefault(name, made)
 
     def undo(draft: Draft, arguments: Arguments) -> None:
         name = arguments.need("name", str)
@@ -85,7 +113,7 @@ def _opening(kind: GroupKind) -> tuple[Handler, Handler]:
             raise arguments.refusal("name", "there is no such group", "remove what is defined")
         used = next(users(draft, name), None)
         if used:
-            raise _being_used(arguments, "name", name, used)
+            raise being_used(arguments, "name", f"object-group ({name})", used)
         del draft.object_groups[name]
         draft.kept.close((group.heading,))
 
@@ -99,15 +127,23 @@ def clear_groups(draft: Draft, arguments: Arguments) -> None:
     removed = {f"object-group {name}" for name in doomed}
     for name in doomed:
         if left := next((user for user in users(draft, name) if user not in removed), None):
-            raise _being_used(arguments, "", name, left)
+            raise being_used(arguments, "", f"object-group ({name})", left)
     for name in doomed:
         draft.kept.close((draft.object_groups.pop(name).heading,))
 
 
-def _being_used(arguments: Arguments, key: str, name: str, user: str) -> Refusal:
+def being_used(arguments: Arguments, key: str, what: str, user: str) -> Refusal:
+    """The error of a command that would remove what something else names.
+
+    Args:
+        arguments: of the command.
+        key: the argument that it is about.
+        what: what would be removed.
+        user: what names it.
+    """
     return arguments.refusal(
         key,
-        f"Removing object-group ({name}) not allowed, it is being used",
+        f"Removing {what} not allowed, it is being used",
         f"remove it from {user} first",
     )
 
@@ -148,8 +184,13 @@ def _read_service(draft: Draft, arguments: Arguments) -> list[Member]:
         raise arguments.refusal(
             "", f"`{group.heading}` is of ports alone", "write `port-object eq PORT`"
         )
+    return [*services_of(arguments)]
+
+
+def services_of(arguments: Arguments) -> tuple[Service, ...]:
+    """The services that the form `SERVICE` states: two for `tcp-udp`, else one."""
     protocols = (TCP, UDP) if arguments.get("both", bool) else (arguments.get("protocol", int),)
-    return [
+    return tuple(
         Service(
             protocol,
             arguments.get("source_ports", Ports),
@@ -157,7 +198,27 @@ def _read_service(draft: Draft, arguments: Arguments) -> list[Member]:
             arguments.get("icmp_type", int),
         )
         for protocol in protocols
-    ]
+    )
+
+
+def _read_object(wanted: type[NetworkObject] | type[ServiceObject]) -> _Read:
+    def read(draft: Draft, arguments: Arguments) -> list[Member]:
+        group, name = arguments.subject(GroupEntry), arguments.get("object", str)
+        if name is None:
+            return (_read_network if wanted is NetworkObject else _read_service)(draft, arguments)
+        entry = draft.objects.get(name)
+        if entry is None:
+            raise no_object(name, arguments.where("object").column)
+        if not isinstance(entry.named, wanted) or group.protocol:
+            raise arguments.refusal(
+                "object",
+                f"`{entry.heading}` does not stand in `{group.heading}`",
+                "networks stand in a group of networks, services in one of services without a "
+                "protocol",
+            )
+        return [ObjectName(name)]
+
+    return read
 
 
 def _read_protocol(draft: Draft, arguments: Arguments) -> list[Member]:
@@ -189,7 +250,7 @@ def _read_nested(draft: Draft, arguments: Arguments) -> list[Member]:
     return [Nested(name)]
 
 
-def _adding(read: Callable[[Draft, Arguments], list[Member]]) -> tuple[Handler, Handler]:
+def _adding(read: _Read) -> tuple[Handler, Handler]:
     def enter(draft: Draft, arguments: Arguments) -> None:
         group = arguments.subject(GroupEntry)
         for member in read(draft, arguments):
@@ -221,6 +282,7 @@ _HOST_OR_NETWORK = OneOf(
     Sequence(Keyword("host"), Argument("address", ADDRESS)),
     Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
 )
+_OBJECT = Sequence(Keyword("object"), Argument("object", OBJECT))
 _PORT = Word("PORT", "a port", r"[!-~]{1,20}", "a number or a name")
 _PORTS = OneOf(
     Sequence(Keyword("eq"), Argument("low", _PORT)),
@@ -239,7 +301,7 @@ def _service(protocol: str, *start: Piece) -> Sequence:
     )
 
 
-_SERVICE = Labelled(
+SERVICE = Labelled(
     "PROTOCOL [source PORTS] [[destination] PORTS | ICMP_TYPE]",
     OneOf(
         _service("tcp", Keyword("tcp", "protocol", TCP, also=(str(TCP),))),
@@ -265,6 +327,9 @@ _ONE_PROTOCOL = OneOf(
 def _printed_member(member: Member, group: ObjectGroup, language: Language) -> str:
     if isinstance(member, Nested):
         return f"group-object {member.name}"
+    if isinstance(member, ObjectName):
+        words = "network-object" if group.kind is GroupKind.NETWORK else "service-object"
+        return f"{words} object {member.object_name}"
     if isinstance(member, IPv4Network):
         if member.prefixlen == 32:
             return f"network-object host {member.network_address}"
@@ -275,14 +340,26 @@ def _printed_member(member: Member, group: ObjectGroup, language: Language) -> s
         return f"icmp-object {printed_icmp_type(member.icmp_type or 0)}"
     if group.protocol:
         return f"port-object {printed_ports(member.destination_ports, group.protocol, language)}"
-    name = printed_protocol(member.protocol)
-    words = [f"service-object {name}"]
-    if member.source_ports:
-        words.append(f"source {printed_ports(member.source_ports, name, language)}")
-    if member.destination_ports:
-        words.append(printed_ports(member.destination_ports, name, language))
-    if member.icmp_type is not None:
-        words.append(printed_icmp_type(member.icmp_type))
+    return f"service-object {printed_service(member, language)}"
+
+
+def printed_service(service: Service, language: Language, protocol: str = "") -> str:
+    """A service as a device prints it.
+
+    Args:
+        service: the service.
+        language: the version.
+        protocol: what is written for its protocol, "" for its own name.
+    """
+    name = protocol or printed_protocol(service.protocol)
+    words = [name]
+    if service.source_ports:
+        words.append(f"source {printed_ports(service.source_ports, name, language)}")
+    if service.destination_ports:
+        word = "destination " if language >= OBJECTS else ""
+        words.append(f"{word}{printed_ports(service.destination_ports, name, language)}")
+    if service.icmp_type is not None:
+        words.append(printed_icmp_type(service.icmp_type))
     return " ".join(words)
 
 
@@ -321,24 +398,21 @@ def _member_command(
     help: str,
     kind: GroupKind,
     form: Piece,
-    read: Callable[[Draft, Arguments], list[Member]],
+    read: _Read,
     since: Language = SINCE,
+    until: Language | None = None,
 ) -> Command:
     enter, undo = _adding(read)
-    return Command(words, help, enter, form, undo, defines=(0,), since=since, mode=_MODES[kind])
+    mode = _MODES[kind]
+    return Command(
+        words, help, enter, form, undo, defines=(0,), since=since, until=until, mode=mode
+    )
 
 
 _NAME = Argument("name", GROUP)
 _TYPED = OneOf(*(Keyword(each, "protocol", each) for each in ("tcp", "udp", "tcp-udp")))
 
 COMMANDS = (
-    unimplemented(
-        "object",
-        "name an address or a service, from 8.3 on",
-        "a rule that names it is an error, and nothing is translated by it",
-        since=SEVEN,
-        opens=FREE,
-    ),
     accepted("object-group-search", "how rules with groups are searched", since=SEVEN),
     _group_command(GroupKind.NETWORK, _NAME, "name hosts and networks"),
     _group_command(GroupKind.PROTOCOL, _NAME, "name protocols"),
@@ -350,6 +424,15 @@ COMMANDS = (
         GroupKind.NETWORK,
         _HOST_OR_NETWORK,
         _read_network,
+        until=OBJECTS,
+    ),
+    _member_command(
+        "network-object",
+        "a host, a network or an object of the group",
+        GroupKind.NETWORK,
+        OneOf(_OBJECT, *_HOST_OR_NETWORK.pieces),
+        _read_object(NetworkObject),
+        since=OBJECTS,
     ),
     _member_command(
         "protocol-object",
@@ -370,9 +453,18 @@ COMMANDS = (
         "service-object",
         "a protocol of the group, with its ports or its ICMP type",
         GroupKind.SERVICE,
-        _SERVICE,
+        SERVICE,
         _read_service,
         since=UNTYPED,
+        until=OBJECTS,
+    ),
+    _member_command(
+        "service-object",
+        "a protocol of the group, with its ports or its ICMP type, or an object",
+        GroupKind.SERVICE,
+        OneOf(_OBJECT, SERVICE),
+        _read_object(ServiceObject),
+        since=OBJECTS,
     ),
     *(
         _member_command(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from appliance.config.command import Command, accepted
 from appliance.config.draft import Draft
 from appliance.config.grammar import Argument, Arguments
 from appliance.config.kinds import Word
-from appliance.config.language import LATEST, SEVEN, of_number, shown
+from appliance.config.language import SEVEN, of_number, shown
 from appliance.config.model import Configuration, Version
 from appliance.smtp.release import RELEASES, find
 
@@ -43,12 +42,6 @@ def _version(product: str) -> Command:
                 f"the file is read as one of {shown(draft.language)}, as its first version line "
                 "says",
                 "leave one of the two out",
-            )
-        if tuple(map(int, re.split(r"[.(]", number)[:2])) > LATEST:
-            draft.warn(
-                arguments.where("number"),
-                f"the rule language after {shown(LATEST)} is not implemented",
-                f"the file is read as one of {shown(LATEST)}: an access list sees mapped addresses",
             )
 
     def printed(configuration: Configuration) -> Iterator[str]:

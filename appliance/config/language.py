@@ -16,12 +16,23 @@ SEVEN: Language = (7, 0)
 """From here on interfaces, classes and policies are blocks, and `inspect` replaces `fixup`."""
 MAPS: Language = (7, 2)
 """From here on inspections have maps."""
-LATEST: Language = (8, 2)
-"""A later file is read as one of this version, with a warning."""
+OBJECTS: Language = (8, 3)
+"""From here on objects are translated, and access lists name real addresses."""
+BOTH_FAMILIES: Language = (9, 0)
+"""From here on access lists are of IPv4 and IPv6 alike."""
+LATEST: Language = (9, 99)
+"""A later file is read as one of this version."""
+ASSUMED: Language = (8, 4)
+"""Of a file without a version line that has commands of 7.0 or later."""
+BEFORE_OBJECTS: Language = (8, 2)
+"""Of such a file that translates as no later version does."""
 
 _VERSION_LINE = re.compile(r"\s*(?:PIX|ASA) +Version +([0-9]{1,4})\.([0-9]{1,4})\b", re.IGNORECASE)
 _ONLY_SEVEN = re.compile(
     r"\s*(security-level|inspect|class-map|policy-map|clear +conf[a-z]*) ", re.IGNORECASE
+)
+_ONLY_BEFORE_OBJECTS = re.compile(
+    r"\s*(no +)?(static +\(|global +\(|nat-control\b|nat +\([^,()]*\) *[0-9])", re.IGNORECASE
 )
 _ONLY_SIX = re.compile(r"\s*(no +)?(fixup +protocol|nameif +\S+ +\S+ +sec)", re.IGNORECASE)
 
@@ -44,12 +55,15 @@ def of_number(number: str) -> Language:
 def of_lines(lines: Sequence[str]) -> Language:
     """The language of a file: that of its first version line, wherever it stands.
 
-    One without is of 6.3, or of the latest language where a line tells so, see `telling`.
+    One without is of 6.3, or where a line tells of a later one, see `telling`, of that which its
+    translations tell.
     """
     for line in lines:
         if found := _VERSION_LINE.match(line):
             return min((int(found[1]), int(found[2])), LATEST)
-    return DEFAULT if telling(lines) is None else LATEST
+    if telling(lines) is None:
+        return DEFAULT
+    return BEFORE_OBJECTS if any(map(_ONLY_BEFORE_OBJECTS.match, lines)) else ASSUMED
 
 
 def telling(lines: Sequence[str]) -> int | None:

@@ -12,7 +12,7 @@ from appliance.config.command import GLOBAL, Command, Mode, State, masked
 from appliance.config.draft import Draft, Note, Subject
 from appliance.config.freeze import freeze
 from appliance.config.grammar import Arguments, Cursor, finish
-from appliance.config.language import LATEST, SEVEN, of_lines, shown, telling
+from appliance.config.language import SEVEN, of_lines, shown, telling
 from appliance.config.line import Line, Refusal
 from appliance.config.model import Configuration, Kept, Version
 from appliance.config.table import TABLE
@@ -34,9 +34,6 @@ MAX_LINE = 1000
 
 MAX_ERRORS = 1000
 """Lines with an error after which a file is not read further: it is something else."""
-
-ASSUMED = Version("ASA", "8.4(1)")
-"""The version of a file that says none and has commands of 7.0 or later."""
 
 TERMINAL_WIDTH = 80
 """Where a device wraps what it prints, in the middle of a word if need be."""
@@ -190,13 +187,14 @@ class _Reader:
 
     def _assume_version(self, place: Place) -> None:
         """Take a file without a version line that has this line for one of a later release."""
-        self.draft.version, self.draft.version_place = ASSUMED, place
+        assumed = Version("ASA", f"{shown(self.draft.language)}(1)")
+        self.draft.version, self.draft.version_place = assumed, place
         self.shown[place.line] = ""
         self.draft.warn(
             place,
             f"the file has no version line, and this line is of 7.0 or later: "
-            f"it is read as one of `{ASSUMED.product} Version {ASSUMED.number}`",
-            f"write the version line that is meant; what {shown(LATEST)} lacks is not implemented",
+            f"it is read as one of `{assumed.product} Version {assumed.number}`",
+            "write the version line that is meant",
         )
 
     def _refuse(

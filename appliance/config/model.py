@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from appliance.config.helpers import Helped
 from appliance.config.language import DEFAULT, Language, of_number
+from appliance.config.objects import NetworkObject, TwiceNat
 from appliance.errors import Place
 from appliance.protocol import SMTP
 from appliance.smtp.esmtp_map import EsmtpClass, EsmtpMap
@@ -276,13 +277,43 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceObject:
+    """`object service`.
+
+    Args:
+        name: its name.
+        services: what it is: one service, or two for both `tcp` and `udp`; none while it has none.
+        description: as written, "" for none.
+    """
+
+    name: str
+    services: tuple[Service, ...]
+    description: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The line that opens its block."""
+        return f"object service {self.name}"
+
+
+NamedObject: TypeAlias = NetworkObject | ServiceObject
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """`group-object`: a group of the same kind within a group."""
 
     name: str
 
 
-Member: TypeAlias = IPv4Network | Service | Nested
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """`network-object object` or `service-object object`: an object within a group."""
+
+    object_name: str
+
+
+Member: TypeAlias = IPv4Network | Service | Nested | ObjectName
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,9 +463,10 @@ class RuleLine:
     Args:
         rule: what is written out; a part that is a group or an interface matches anything in it.
         rules: the rules that it means, all of `rule`'s place; none where it can match nothing.
-        groups: the object groups that it names, by the part that each is.
+        groups: the object groups and objects that it names, by the part that each is.
         interfaces: the interfaces whose own address an end is.
         inactive: whether it is written and not in force.
+        families: the ends that are any address of one family, `any4` or `any6`.
     """
 
     rule: Rule
@@ -442,6 +474,7 @@ class RuleLine:
     groups: tuple[tuple[Part, str], ...] = ()
     interfaces: tuple[tuple[Part, str], ...] = ()
     inactive: bool = False
+    families: tuple[tuple[Part, str], ...] = ()
 
 
 def elementary(lines: Iterable[RuleLine | Remark]) -> tuple[Rule, ...]:
@@ -485,7 +518,11 @@ class FlowLog:
 
 @dataclass(frozen=True, slots=True)
 class AccessGroup:
-    """`access-group LIST in interface NAME`, or `out`: what judges packets that leave by it."""
+    """`access-group LIST in interface NAME`, or `out`: what judges packets that leave by it.
+
+    With `global` there is no interface: what comes in by any of them is judged by the list, after
+    that of the interface.
+    """
 
     access_list: str
     interface: str
@@ -897,7 +934,8 @@ class Configuration:
     `silent` those on which nobody is answered for (`sysopt noproxyarp`). `equals_pass` is whether
     anything passes between interfaces of one level, and `hairpins_pass` whether anything leaves by
     the interface that it came in by (`same-security-traffic`).
-    `unmentioned` has the names that no other line has a word like.
+    `twice_nats` are in their order, those after the `nat` of objects last. `unmentioned` has the
+    names that no other line has a word like.
     """
 
     hostname: str
@@ -942,6 +980,8 @@ class Configuration:
     regex_classes: tuple[RegexClass, ...] = ()
     esmtp_classes: tuple[EsmtpClass, ...] = ()
     esmtp_maps: tuple[EsmtpMap, ...] = ()
+    objects: tuple[NamedObject, ...] = ()
+    twice_nats: tuple[TwiceNat, ...] = ()
 
     @property
     def language(self) -> Language:

@@ -6,10 +6,16 @@ defaults of 4.4(5) and 5.3(1); of 7.x, fwbuilder's and the default of 7.2(1).
 
 from __future__ import annotations
 
-from appliance.config.language import DEFAULT, SEVEN, Language
+from collections.abc import Sequence
+
+from appliance.config.language import DEFAULT, OBJECTS, SEVEN, Language
 
 SEPARATOR = "!"
 """A line of its own in 7.x, which only the eye sees."""
+
+OBJECT_NAT = "!object nat"
+"""Of the `nat` of objects, apart from what else is said of them; in separators if there is any."""
+AFTER_OBJECTS = "after-auto nat"
 
 _SIX = (
     "pix version",
@@ -163,6 +169,18 @@ _SEVEN = (
 )
 
 
+_EIGHT_THREE = tuple(
+    new
+    for section in _SEVEN
+    if section not in ("nat-control", "global", "alias", "static")
+    for new in {
+        "enable": ("enable", "xlate"),
+        "object-group": ("object", "object-group"),
+        "nat": ("nat", OBJECT_NAT, AFTER_OBJECTS),
+    }.get(section, (section,))
+)
+
+
 def _moved(sections: tuple[str, ...], section: str, after: str) -> tuple[str, ...]:
     others = [each for each in sections if each != section]
     others.insert(others.index(after) + 1, section)
@@ -179,7 +197,23 @@ def order(language: Language) -> tuple[str, ...]:
     """What lines begin with, in the order of a version."""
     if language < DEFAULT:
         return _BEFORE_6_3
-    return _SIX if language < SEVEN else _SEVEN
+    if language < SEVEN:
+        return _SIX
+    return _SEVEN if language < OBJECTS else _EIGHT_THREE
+
+
+def section_of(block: Sequence[str]) -> str:
+    """What lines that stand together are placed by: the first one, but for `nat` from 8.3 on.
+
+    Args:
+        block: the lines.
+    """
+    words = block[0].split()
+    if words[0] == "nat" and "after-auto" in words[1:3]:
+        return AFTER_OBJECTS
+    if words[:2] == ["object", "network"] and block[-1].startswith(" nat "):
+        return OBJECT_NAT
+    return block[0]
 
 
 def position(line: str, language: Language) -> tuple[int, int, str]:

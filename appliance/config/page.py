@@ -15,10 +15,10 @@ _HEAD = """\
 All commands of the [rule file](rule-file.md). Any other word is an error. This page is made from
 the table that pixguard reads by, with `.venv/bin/python -m appliance.config.page`.
 
-The language of a file is that of its version line; [without one](rule-file.md), of 6.3 or 8.2.
+The language of a file is that of its version line; [without one](rule-file.md), of 6.3, 8.2 or 8.4.
 Where a column `versions` is empty, all versions have the command; one that the file's version lacks
-is an error that says so. `[no]` says that there is a `no` form, which takes back what the
-command did.
+is an error that says so. `[no]` says that there is a `no` form, which takes back what the command
+did.
 
 * *done*: it does what is said here.
 * *no effect*: accepted, since it concerns the device and not the traffic. `pixguard check` notes
@@ -30,11 +30,12 @@ Lines of the last two are kept and printed, without what may be a secret. No mes
 follows the keywords of a command that is not done.
 
 In a rule, SOURCE and DESTINATION are `any`, `host ADDRESS`, `interface NAME` (its own address),
-`ADDRESS NETMASK`, or `object-group NAME`; the destination of what comes in is the address that the
-outside sees. PORTS are `eq`, `neq`, `lt` or `gt` and a port, or `range` and two, each as a number
-or a name (`smtp`, `www`); or a group. PROTOCOL is `ip`, `tcp`, `udp`, `icmp`, another name (`gre`,
-`esp`, `ospf`, ...) or a number from 1 to 255, or a group; number 0 is refused, since it is `ip`
-that means all. ICMP types have names (`echo`, `unreachable`, ...) or numbers, or are a group.
+`ADDRESS NETMASK`, or `object-group NAME`; before 8.3 the destination of what comes in is the
+address that the outside sees. From 8.3 on, either may be `object NAME`, too. PORTS are `eq`, `neq`,
+`lt` or `gt` and a port, or `range` and two, each as a number or a name (`smtp`, `www`); or a group.
+PROTOCOL is `ip`, `tcp`, `udp`, `icmp`, another name (`gre`, `esp`, `ospf`, ...) or a number from 1
+to 255, or a group; number 0 is refused, since it is `ip` that means all. ICMP types have names
+(`echo`, `unreachable`, ...) or numbers, or are a group.
 """
 
 _STATES = {

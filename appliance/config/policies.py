@@ -193,8 +193,10 @@ def _listed(
             continue
         if line.interfaces or line.times:
             return None
-        groups = {part: members(draft.object_groups, use.name) for part, use in line.groups}
-        for each in expanded(rule, groups) if not line.inactive else ():
+        groups = {
+            part: members(draft.object_groups, draft.objects, use.name) for part, use in line.groups
+        }
+        for each in expanded(rule, groups) if not line.is_void else ():
             if each.protocol not in (None, protocol):
                 continue
             if (

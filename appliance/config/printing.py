@@ -9,7 +9,7 @@ from itertools import groupby
 from appliance.config.command import GLOBAL, below
 from appliance.config.language import Language
 from appliance.config.model import Configuration
-from appliance.config.order import SEPARATOR, order, position
+from appliance.config.order import OBJECT_NAT, SEPARATOR, order, position, section_of
 from appliance.config.table import TABLE
 
 
@@ -33,7 +33,9 @@ def printed(configuration: Configuration) -> list[str]:
     for number, section in enumerate((*order(language), "")):
         if section == SEPARATOR:
             lines.append(SEPARATOR)
-        lines += sections.get(number, ())
+        found = sections.get(number, [])
+        apart = [SEPARATOR] if found and section == OBJECT_NAT else []
+        lines += [*apart, *found, *apart]
     return lines
 
 
@@ -44,7 +46,7 @@ def _blocks(
     for command in TABLE.of(GLOBAL, language):
         if command.printed:
             for block in _gathered(command.printed(configuration)):
-                yield position(block[0], language), block
+                yield position(section_of(block), language), block
     opened = {kept.under for kept in configuration.kept}
     for kept in configuration.kept:
         if not kept.under:

@@ -31,7 +31,7 @@ from appliance.config.kinds import (
     Port,
     Word,
 )
-from appliance.config.language import Language
+from appliance.config.language import BOTH_FAMILIES, Language, shown
 from appliance.config.line import Refusal, quoted
 from appliance.config.model import (
     ANY,
@@ -43,7 +43,9 @@ from appliance.config.model import (
     Ports,
     Rule,
     RuleLine,
+    ServiceObject,
 )
+from appliance.config.objects import NetworkObject
 from appliance.config.services import ICMP_TYPES, PROTOCOLS, SEVERITIES, port_names
 from appliance.errors import Place
 from appliance.protocol import ICMP, TCP, UDP
@@ -52,6 +54,7 @@ ICMP_TYPE = Choice("ICMP_TYPE", "an ICMP type", ICMP_TYPES, (0, 255))
 # Protocol 0 would be every protocol to netfilter; `ip` says that here.
 PROTOCOL = Choice("PROTOCOL", "a protocol", PROTOCOLS, (1, 255))
 GROUP = Word("GROUP", "the name of an object group", r"[!-~]{1,64}", "up to 64 characters")
+OBJECT = Word("OBJECT", "the name of an object", r"[!-~]{1,64}", "up to 64 characters")
 TIMES = Word("NAME", "the name of a time range", r"[!-~]{1,64}", "up to 64 characters")
 
 ACTION = OneOf(Keyword("permit", "permit", True), Keyword("deny", "permit", False))
@@ -70,7 +73,9 @@ class _End:
     Args:
         network: its network; any where it is an interface or a group.
         interface: the interface whose own address is meant instead, None for none.
-        group: the object group that is meant instead, None for none.
+        group: the object group or object that is meant instead, None for none.
+        is_object: whether it is an object.
+        family: `any4` or `any6`, "" for neither.
         written: the address with host bits, where the netmask hides some; else None.
         place: where it stands.
     """
@@ -80,17 +85,21 @@ class _End:
     group: Use | None
     written: IPv4Address | None
     place: Place
+    is_object: bool = False
+    family: str = ""
 
 
 def _make_end(arguments: Arguments) -> _End:
-    for key in ("any", "interface", "group"):
+    if arguments.get("any", bool):
+        return _End(ANY, None, None, None, arguments.where("any"))
+    if family := arguments.get("family", str):
+        return _End(ANY, None, None, None, arguments.where("family"), family=family)
+    for key in ("interface", "group", "object"):
         place = arguments.where(key)
-        if key == "any" and arguments.get(key, bool):
-            return _End(ANY, None, None, None, place)
-        if key != "any" and (name := arguments.get(key, str)) is not None:
+        if (name := arguments.get(key, str)) is not None:
             use = Use(name, place)
             interface, group = (use, None) if key == "interface" else (None, use)
-            return _End(ANY, interface, group, None, place)
+            return _End(ANY, interface, group, None, place, is_object=key == "object")
     network, written = read_network(arguments)
     return _End(network, None, None, written, arguments.where("address"))
 
@@ -129,24 +138,39 @@ def _group(key: str) -> Sequence:
 def _refuse_object(arguments: Arguments) -> object:
     raise arguments.refusal(
         "object",
-        "`object` is of 8.3 and later, and not implemented",
+        "`object` is of 8.3 and later",
         "write it out, or name an `object-group`",
     )
 
 
-_OBJECT = Sequence(Combined("object", Keyword("object", "object"), _refuse_object))
-"""Or `object` would be read as an abbreviation of `object-group`."""
+def _refuse_ports(arguments: Arguments) -> object:
+    raise arguments.refusal(
+        "object",
+        "an object cannot stand in place of ports or of an ICMP type",
+        "write `object NAME` in place of the protocol, or `object-group NAME` here",
+    )
 
 
-def _end(key: str) -> Piece:
+# Or `object` would be read as an abbreviation of `object-group`.
+_NO_OBJECT = Sequence(Combined("object", Keyword("object", "object"), _refuse_object))
+_NO_PORT_OBJECT = Sequence(Combined("object", Keyword("object", "object"), _refuse_ports))
+
+
+def _object(key: str) -> Sequence:
+    return Sequence(Keyword("object"), Argument(key, OBJECT))
+
+
+def _end(key: str, objects: bool) -> Piece:
+    families = (Keyword(each, "family", each) for each in ("any4", "any6"))
     return Combined(
         key,
         OneOf(
             Keyword("any", "any"),
+            *(families if objects else ()),
             Sequence(Keyword("host"), Argument("address", ADDRESS)),
             Sequence(Keyword("interface"), Argument("interface", INTERFACE)),
             _group("group"),
-            _OBJECT,
+            _object("object") if objects else _NO_OBJECT,
             Sequence(Argument("address", ADDRESS), Argument("netmask", NETMASK)),
         ),
         _make_end,
@@ -194,7 +218,7 @@ class _FirstPorts(Piece):
 
     def _is_group(self, word: str, names: Names) -> bool:
         fits = self._group.fit(word, names)
-        return bool(fits) and _OBJECT.fit(word, names) is not Fit.KEYWORD
+        return bool(fits) and _NO_OBJECT.fit(word, names) is not Fit.KEYWORD
 
     def parse(self, cursor: Cursor, found: Arguments) -> None:
         """Read it, see `Piece`."""
@@ -236,7 +260,9 @@ _TIMES = (
 )
 
 
-def rule_form(first: str, second: str, logs: bool, timed: bool = False) -> Labelled:
+def rule_form(
+    first: str, second: str, logs: bool, timed: bool = False, objects: bool = False
+) -> Labelled:
     """Protocol, ends, ports and ICMP type of a rule.
 
     Args:
@@ -244,19 +270,22 @@ def rule_form(first: str, second: str, logs: bool, timed: bool = False) -> Label
         second: the other one.
         logs: whether `log` may follow.
         timed: whether `time-range` and `inactive` may follow.
+        objects: whether its parts may be objects.
     """
+    one, other = _end(first, objects), _end(second, objects)
+    no_ports = _NO_PORT_OBJECT if objects else _NO_OBJECT
     tail: tuple[Piece, ...] = ((_LOG,) if logs else ()) + (_TIMES if timed else ())
 
     def ported(protocol: str, start: Piece) -> Sequence:
         return Sequence(
             start,
-            _end(first),
+            one,
             _FirstPorts(f"{first}_ports", protocol),
-            _end(second),
+            other,
             Options(
                 ports_form(f"{second}_ports", protocol),
                 _group(f"{second}_ports_group"),
-                _OBJECT,
+                no_ports,
                 *tail,
             ),
         )
@@ -267,14 +296,14 @@ def rule_form(first: str, second: str, logs: bool, timed: bool = False) -> Label
         ported("udp", Keyword("udp", "protocol", UDP, also=(str(UDP),))),
         Sequence(
             Keyword("icmp", "protocol", ICMP, also=(str(ICMP),)),
-            _end(first),
-            _end(second),
-            Options(Argument("icmp_type", ICMP_TYPE), _group("icmp_type_group"), _OBJECT, *tail),
+            one,
+            other,
+            Options(Argument("icmp_type", ICMP_TYPE), _group("icmp_type_group"), no_ports, *tail),
         ),
-        Sequence(Keyword("ip"), _end(first), _end(second), Options(*tail)),
+        Sequence(Keyword("ip"), one, other, Options(*tail)),
         ported("tcp-udp", _group("protocol_group")),
-        _OBJECT,
-        Sequence(Argument("protocol", PROTOCOL), _end(first), _end(second), Options(*tail)),
+        Sequence(_object("protocol_object"), one, other, Options(*tail)) if objects else _NO_OBJECT,
+        Sequence(Argument("protocol", PROTOCOL), one, other, Options(*tail)),
     )
     written = " [log [LEVEL | disable | default] [interval SECONDS]]" if logs else ""
     written += " [time-range NAME] [inactive]" if timed else ""
@@ -293,6 +322,21 @@ def no_group(name: str, column: int) -> Refusal:
         f"object-group {quoted(name)} does not exist",
         "define it above this line: `object-group ...`",
         ("object-group", name),
+    )
+
+
+def no_object(name: str, column: int) -> Refusal:
+    """The error of a word that should name an object and does not.
+
+    Args:
+        name: the word.
+        column: where it stands.
+    """
+    return Refusal(
+        column,
+        f"object {quoted(name)} does not exist",
+        "define it above this line: `object network ...` or `object service ...`",
+        ("object", name),
     )
 
 
@@ -327,27 +371,47 @@ def _known_group(draft: Draft, part: Part, use: Use) -> GroupEntry:
     return group
 
 
+def _known_object(draft: Draft, part: Part, use: Use) -> None:
+    entry = draft.objects.get(use.name)
+    if entry is None:
+        raise no_object(use.name, use.place.column)
+    wanted = ServiceObject if part is Part.PROTOCOL else NetworkObject
+    if not isinstance(entry.named, wanted):
+        raise Refusal(
+            use.place.column,
+            f"`{entry.heading}` does not stand here",
+            "a service object stands in place of the protocol, a network object in place of an "
+            "address",
+        )
+
+
 def _groups(
     draft: Draft, arguments: Arguments, source: _End, destination: _End
 ) -> tuple[tuple[Part, Use], ...]:
-    """The groups that a rule names, each of the right kind for its place."""
+    """The groups and objects that a rule names, each of the right kind for its place."""
     uses: list[tuple[Part, Use]] = []
     for part in Part:
+        is_object = False
         if part in (Part.SOURCE, Part.DESTINATION):
-            use = source.group if part is Part.SOURCE else destination.group
+            end = source if part is Part.SOURCE else destination
+            use, is_object = end.group, end.is_object
         else:
             key = f"{part.value}_group"
-            name = arguments.get(key, str)
+            if name := arguments.get(f"{part.value}_object", str):
+                key, is_object = f"{part.value}_object", True
+            else:
+                name = arguments.get(key, str)
             use = Use(name, arguments.where(key)) if name is not None else None
         if use:
-            _known_group(draft, part, use)
+            (_known_object if is_object else _known_group)(draft, part, use)
             uses.append((part, use))
     for key in ("source_ports", "destination_ports"):
         written = arguments.get(key, Ports) or arguments.get(f"{key}_group", str)
         protocols = dict(uses).get(Part.PROTOCOL)
         if written and arguments.get(key, Ports) and arguments.get(f"{key}_group", str):
             raise arguments.refusal(f"{key}_group", "ports stand before it", "write one of the two")
-        if written and protocols and draft.object_groups[protocols.name].kind is GroupKind.SERVICE:
+        group = draft.object_groups.get(protocols.name) if protocols else None
+        if written and protocols and group and group.kind is GroupKind.SERVICE:
             raise arguments.refusal(
                 key if arguments.get(key, Ports) else f"{key}_group",
                 f"object-group {protocols.name} says which ports are meant",
@@ -391,6 +455,14 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
         log=_line_log(arguments),
     )
     ends = ((Part.SOURCE, source.interface), (Part.DESTINATION, destination.interface))
+    families = ((Part.SOURCE, source), (Part.DESTINATION, destination))
+    for _, end in families:
+        if end.family and draft.language < BOTH_FAMILIES:
+            raise Refusal(
+                end.place.column,
+                f"`{end.family}` is of {shown(BOTH_FAMILIES)} and later",
+                "write `any`",
+            )
     times = arguments.get("times", str)
     return Entry(
         rule,
@@ -398,6 +470,7 @@ def read_rule(draft: Draft, arguments: Arguments) -> Entry:
         interfaces=tuple((part, use) for part, use in ends if use),
         times=Use(times, arguments.where("times")) if times is not None else None,
         inactive=arguments.get("inactive", bool) or False,
+        families=tuple((part, end.family) for part, end in families if end.family),
     )
 
 
@@ -478,8 +551,13 @@ def printed_rule(
         destination_first: whether its ends are written as in a conduit.
     """
     rule = line.rule
-    groups = {part: f"object-group {name}" for part, name in line.groups}
+    objects = {each.name for each in configuration.objects}
+    groups = {
+        part: f"{'object' if name in objects else 'object-group'} {name}"
+        for part, name in line.groups
+    }
     interfaces = {part: f"interface {name}" for part, name in line.interfaces}
+    interfaces |= dict(line.families)
     protocol = {TCP: "tcp", UDP: "udp"}.get(rule.protocol or 0, "tcp-udp")
 
     def end(part: Part, network: IPv4Network, of_ports: Part, ports: Ports | None) -> list[str]:

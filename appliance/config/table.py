@@ -25,6 +25,8 @@ from appliance.config import (
     modes,
     modular,
     names,
+    object_commands,
+    object_nat,
     outbound,
     passage,
     regexes,
@@ -33,7 +35,7 @@ from appliance.config import (
     times,
     translation,
 )
-from appliance.config.command import GLOBAL, Command, Mode
+from appliance.config.command import GLOBAL, Command, Mode, span
 from appliance.config.grammar import Cursor
 from appliance.config.kinds import matching
 from appliance.config.language import Language, shown
@@ -89,6 +91,10 @@ class Table:
         """The commands of a mode in a version."""
         return tuple(c for c in self.commands if c.mode is mode and c.exists_in(language))
 
+    def of_all(self, mode: Mode) -> tuple[Command, ...]:
+        """The commands of a mode in any version."""
+        return tuple(c for c in self.commands if c.mode is mode)
+
     def find(
         self, cursor: Cursor, language: Language, modes: Sequence[Mode] = (GLOBAL,)
     ) -> tuple[Command, int]:
@@ -110,6 +116,11 @@ class Table:
         if token is None:
             raise cursor.missing(("a command",))
         trees = [self._tree(mode, language) for mode in modes]
+        if not any(token.text.lower() in tree.children for tree in trees):
+            # What another version writes out in full (`object`) is no abbreviation here.
+            other = self._elsewhere(cursor, start, language, modes)
+            if other and other.mode is GLOBAL:
+                raise Refusal(token.column, *self._told(other, language))
         inwards = list(reversed(range(len(modes))))
         inwards.sort(key=lambda number: token.text.lower() not in trees[number].children)
         unknown: list[_Unknown] = []
@@ -147,8 +158,9 @@ class Table:
     def _told(self, command: Command, language: Language) -> tuple[str, str]:
         """What to say of a command that another mode or another version has."""
         if not command.exists_in(language):
+            same = [c for c in self.of_all(command.mode) if c.words == command.words]
             return (
-                f"`{command.words}` exists {command.span()} only, and this file is of "
+                f"`{command.words}` exists {span(same)} only, and this file is of "
                 f"{shown(language)}",
                 f"write {command.instead or 'a version line that has it, or leave it out'}",
             )
@@ -225,6 +237,8 @@ _FAMILIES = tuple(
         translation,
         alias,
         groups,
+        object_commands,
+        object_nat,
         times,
         dynamic,
         access_lists,

@@ -19,7 +19,7 @@ from appliance.config.grammar import (
 )
 from appliance.config.interfaces import class_prefix
 from appliance.config.kinds import ACCESS_LIST, ADDRESS, NETMASK, Integer, InterfacePair, Port
-from appliance.config.language import SEVEN, Language
+from appliance.config.language import OBJECTS, SEVEN, Language
 from appliance.config.model import ANY, Configuration, Operator, Ports, Rule, RuleLine, Static
 from appliance.config.rules import printed_rule
 from appliance.config.services import port_names
@@ -329,6 +329,8 @@ COMMANDS = (
             OneOf(_port_form("tcp", TCP), _port_form("udp", UDP), Sequence(_mapped(), _real())),
         ),
         _undo_static,
+        until=OBJECTS,
+        instead="`nat (REAL,MAPPED) static MAPPED` below `object network`",
         printed=_print,
         detail=(
             "REAL on the first interface is MAPPED on the other; `interface` as MAPPED is "
@@ -351,6 +353,8 @@ COMMANDS = (
             Options(limits_form()),
         ),
         _undo_mailhost,
+        until=OBJECTS,
+        instead="`nat (REAL,MAPPED) static MAPPED` below `object network`, and an `access-list`",
         detail="A `static`, a `conduit` that permits mail to it, and Mailguard for mail to it.",
     ),
     Command(
@@ -359,6 +363,8 @@ COMMANDS = (
         _enter_nat_control,
         undo=_undo_nat_control,
         since=SEVEN,
+        until=OBJECTS,
+        instead="an access list; nothing needs a translation there",
         printed=_print_nat_control,
         detail=(
             "Before 7.0 that is always so. From 7.0 on, what nothing translates passes as it is "

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from appliance.admission import Opening
+from appliance.config.language import OBJECTS
 from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLine, elementary
 from appliance.config.rules import printed_network
 from appliance.errors import Finding, FindingsError, Place
@@ -49,10 +50,11 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     dead = {
         (rule.place, rule) for each in shadowed.values() for shadow in each for rule in shadow.rules
     }
-    try:
-        found += _Reach(configuration, dead).findings()
-    except FindingsError as error:
-        found += error.findings
+    if configuration.language < OBJECTS:
+        try:
+            found += _Reach(configuration, dead).findings()
+        except FindingsError as error:
+            found += error.findings
     return tuple(
         sorted(dict.fromkeys(found), key=lambda each: (each.place.line, each.place.column))
     )

@@ -55,18 +55,24 @@ _UNREADABLE = {
         r"object-group `(UNDEFINED_GROUP(_MIXED)?|OGS_UNDEFINED|drawbridge_hosts)` does not exist",
         r"`(1|192\.168\.1\.254)` is not (a netmask|an IPv4 address)",
         r"0\.0\.0\.0 cannot be a gateway",
-        r"there is no interface named `(inside|dmz|mgmt)`",
+        r"there is no interface named `(inside|outside|dmz|mgmt)`",
+        r"object `(source-mapped-undef|OS_UNDEFINED|net1|pool|service1|source-mapped|WORD)` does",
+        r"object `(source-net|icmp)` does not exist",
+        r"object \(source-real\) is empty",
+        r"`sctp` is not expected here",
+        r"which interface's address is meant is not said",
         r"`(tcp|udp)` is not a protocol and a port",
         r"interface `outside` has no address",
         r"`parameters` does not stand here",
     ),
-    "what 8.2 lacks: objects and their `nat`, `any4`, IPv6": (
-        r"`object` is (of 8\.3 and later|neither an address nor a name|not a protocol)",
-        r"object-group \((dst-network-group-1|id26782X14355\.src\.net\.0)\) is empty",
-        r"`any4` is neither",
-        r"`(\(\S+,\S+\)|source|static|dynamic)` is not a number from",
-        r"`[0-9a-f:]+` is neither an address nor a name",
+    "services that ASDM has names for, and no line defines": (
+        r"object `(icmp-\S+|ospf)` does not exist",
     ),
+    "lines of a compiler that no device takes": (
+        r"`tcp` is not expected here",
+        r"object network ext_subnet.0 is a `subnet`",
+    ),
+    "IPv6": (r"`[0-9a-f:]+` is neither an address nor a name",),
     "netmasks whose ones are not all on the left": (r"`191\.255\.255\.128` is not a netmask",),
 }
 

@@ -10,12 +10,11 @@ def test_pix_version(number: str) -> None:
     assert read(f"PIX Version {number} ").version == Version("PIX", number)
 
 
-def test_the_language_after_8_2_is_said_to_be_missing() -> None:
-    reading = read_rules("ASA Version 9.1(2) \nnat-control\n", "f")
+def test_the_language_is_that_of_the_version() -> None:
+    reading = read_rules("ASA Version 9.1(2) \nobject network a\n host 10.1.1.5\n", "f")
     assert reading.configuration is not None
     assert reading.configuration.version == Version("ASA", "9.1(2)")
-    assert reading.configuration.language == (8, 2)
-    assert "after 8.2 is not implemented" in reading.findings[0].problem
+    assert reading.configuration.language == (9, 1)
 
 
 def test_a_file_without_a_version() -> None:

@@ -43,7 +43,7 @@ def test_what_another_version_or_mode_has_is_told(line: str, problem: str, remed
     assert remedy in found.remedy
 
 
-@pytest.mark.parametrize("line", ["class-map", "policy-map", "logging enable", "nat-control"])
+@pytest.mark.parametrize("line", ["class-map", "policy-map", "logging enable"])
 def test_a_command_of_7_in_a_file_of_6_is_told(line: str) -> None:
     (finding,) = reading_of(f"{line} mail").findings
     told = f"`{line}` exists from 7.0 on only, and this file is of 6.3"
@@ -57,6 +57,25 @@ def test_a_file_without_a_version_line_that_has_commands_of_7_is_of_8_4() -> Non
     finding = next(f for f in found.findings if "no version line" in f.problem)
     assert finding.severity is Severity.WARNING
     assert finding.place == Place("f", 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("static (inside,outside) 203.0.113.5 10.1.1.5", "8.2(1)"),
+        ("nat (inside) 1 0 0", "8.2(1)"),
+        ("nat (inside) 0 access-list a", "8.2(1)"),
+        ("no nat-control", "8.2(1)"),
+        ("nat (inside,outside) source static any any", "8.4(1)"),
+    ],
+)
+def test_translations_tell_the_version_of_a_file_without_a_version_line(
+    line: str, number: str
+) -> None:
+    interfaces = SEVEN.split("\n", 1)[1].replace("nat-control\n", "")
+    reading = read_rules(f"{interfaces}{INSPECTION}access-list a permit ip any any\n{line}", "f")
+    assert reading.configuration is not None, reading.findings
+    assert reading.configuration.version == Version("ASA", number)
 
 
 def test_indentation_and_separators_do_not_matter() -> None:

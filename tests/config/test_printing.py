@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from appliance.config.load import read_rules
 from appliance.config.model import Configuration
 from appliance.config.printing import printed, saved
+from tests.config.eight import EIGHT, OBJECTS
 from tests.config.foreign import FOREIGN, without_errors
 from tests.config.reading import INTERFACES
 from tests.config.seven import INSPECTION, SEVEN
@@ -181,9 +182,71 @@ LINES_OF_MAPS = st.sampled_from(
 )
 
 
+LINES_OF_EIGHT = st.sampled_from(
+    [
+        *EIGHT.splitlines()[1:],
+        "object network web",
+        " host 10.1.1.7",
+        " range 10.1.1.7 10.1.1.9",
+        " subnet 10.1.1.8 255.255.255.248",
+        " fqdn v4 www.example.com",
+        " description of old",
+        " no host 10.1.1.7",
+        " nat (inside,outside) static 203.0.113.9",
+        " nat (inside,outside) static mapped dns no-proxy-arp route-lookup",
+        " nat (inside,outside) static interface service udp domain 5353",
+        " nat (inside,outside) dynamic pool interface dns",
+        " nat (inside,outside) dynamic pat-pool pool round-robin interface",
+        " nat static mapped",
+        " no nat (inside,outside) static 203.0.113.9",
+        "object service web\n service tcp-udp source range 1 9 destination eq domain",
+        "object service web\n service icmp echo",
+        "object-group network all",
+        " network-object object web",
+        " network-object host 10.1.1.7",
+        "object-group service mails",
+        " service-object object smtp",
+        " service-object tcp destination eq smtp",
+        "access-list 101 extended permit object smtp any object mail",
+        "access-list 101 extended permit tcp object lan object-group all eq smtp",
+        "access-list 101 extended permit object-group mails any4 object-group all log",
+        "access-list 101 extended deny ip any6 any6",
+        "access-group 101 in interface outside",
+        "access-group 101 global",
+        "nat (inside,outside) source static mail mapped",
+        "nat (inside,outside) 1 source static lan lan destination static all all no-proxy-arp",
+        "nat (inside,outside) source static mail interface service smtp alternative",
+        "nat (any,outside) after-auto source dynamic any interface description the rest",
+        "nat source dynamic lan pat-pool pool extended flat",
+        "nat (inside,outside) after-auto 1 source static web web unidirectional inactive",
+        "no nat (inside,outside) source static mail mapped",
+        "no object network web",
+        "no object service web",
+        "clear configure nat",
+        "clear configure object service",
+        "xlate per-session permit tcp any4 any4",
+        "exit",
+    ]
+)
+
+
 @given(st.lists(LINES_OF_MAPS, max_size=40))
 def test_what_is_printed_of_maps_reads_back_to_the_same(lines: list[str]) -> None:
     text = SEVEN.replace("7.2(1)", "8.2(1)")
+    for line in lines:
+        longer = f"{text}{line}\n"
+        if read_rules(longer, "f").configuration is not None:
+            text = longer
+    configuration = read_rules(text, "f").configuration
+    assert configuration is not None
+    reads_back(configuration)
+
+
+@given(st.lists(LINES_OF_EIGHT, max_size=30), st.sampled_from(["8.3(1)", "8.4(1)", "9.1(2)"]))
+def test_what_is_printed_of_8_3_and_later_reads_back_to_the_same(
+    lines: list[str], version: str
+) -> None:
+    text = EIGHT.replace("8.4(1)", version) + OBJECTS
     for line in lines:
         longer = f"{text}{line}\n"
         if read_rules(longer, "f").configuration is not None:

@@ -67,13 +67,17 @@ OPENERS = {
     "policy-map": ["policy-map global_policy"],
     "class": ["policy-map global_policy", "class class-default"],
     "object-group": ["object-group network servers"],
+    "object network": ["object network server"],
+    "object service": ["object service mail"],
 }
 """What opens each mode."""
 
 
 def before(command: Command) -> list[str]:
     """The lines after which a command may stand."""
-    version = ["PIX Version 8.0(4)"] if command.since >= SEVEN else []
+    version = []
+    if command.since >= SEVEN:
+        version = ["ASA Version 9.1(2)" if command.since > (8, 0) else "PIX Version 8.0(4)"]
     return [*version, *OPENERS[command.mode.name]]
 
 
