@@ -148,7 +148,7 @@ def run(config: Path, box: Path, replace: bool) -> int:
 @click.option("--box", type=FILE, required=True, help="Box file.")
 def rules(config: Path, box: Path) -> int:
     """Print the netfilter rules that a rule file becomes."""
-    from appliance.live.netfilter import print_rules
+    from appliance.live.compilation import print_rules
 
     return print_rules(config, box)
 

@@ -75,6 +75,7 @@ class Denial(Enum):
     NO_TRANSLATION_INBOUND = "106011"  # addressed to nothing that a static translates
     NO_TRANSLATION = "305005"  # from a more secure interface, and nothing translates its source
     TRANSLATION_FAILED = "305006"  # the addresses that it could have are shared by ports
+    ASYMMETRIC = "305013"  # another translation would be that of the way back
     OUTBOUND_LIST = "106002"  # an outbound list of the interface denies it
     REVERSE_PATH = "106021"  # its source is not behind the interface that it came in by
     NO_CONNECTION = "106015"  # TCP of no known connection, and no SYN

@@ -51,11 +51,13 @@ _TIMEOUTS = {
 }
 
 _UNTRANSLATED = {
-    Denial.NO_TRANSLATION_INBOUND: "3-106011: Deny inbound (No xlate)",
-    Denial.NO_TRANSLATION: "3-305005: No translation group found for",
-    Denial.TRANSLATION_FAILED: "3-305006: portmap translation creation failed for",
+    Denial.NO_TRANSLATION_INBOUND: "3-106011: Deny inbound (No xlate) {}",
+    Denial.NO_TRANSLATION: "3-305005: No translation group found for {}",
+    Denial.TRANSLATION_FAILED: "3-305006: portmap translation creation failed for {}",
+    Denial.ASYMMETRIC: "5-305013: Asymmetric NAT rules matched for forward and reverse flows; "
+    "Connection for {} denied due to NAT reverse path failure",
 }
-"""What a message says before the ends of a packet."""
+"""What a message says around the ends of a packet."""
 
 _TERMINATIONS = {
     Kind.CONNECTION_DROPPED: "inspector disconnected, dropped packet",
@@ -323,8 +325,13 @@ def _denied(event: PacketDenied, modern: bool) -> str:
             )
         case Denial.ACCESS_LIST:
             return f'4-106023: Deny {named} by access-group "{event.access_list}"'
-        case Denial.NO_TRANSLATION_INBOUND | Denial.NO_TRANSLATION | Denial.TRANSLATION_FAILED:
-            return f"{_UNTRANSLATED[event.reason]} {named}"
+        case (
+            Denial.NO_TRANSLATION_INBOUND
+            | Denial.NO_TRANSLATION
+            | Denial.TRANSLATION_FAILED
+            | Denial.ASYMMETRIC
+        ):
+            return _UNTRANSLATED[event.reason].format(named)
         case Denial.OUTBOUND_LIST | Denial.REVERSE_PATH:
             return _refused(event, protocol)
         case Denial.TOO_MANY | Denial.TOO_MANY_EMBRYONIC | Denial.TOO_MANY_UDP:

@@ -212,7 +212,7 @@ COMMANDS = (
     *_clear("nameif", "remove all names of interfaces", _resetting("interface_names"), until=SEVEN),
     *_clear("nat", "remove all lines of `nat`", _resetting("nats"), until=OBJECTS),
     *_clear("nat", "remove all translations", clear_nat, since=OBJECTS),
-    *_clear("object", "remove all objects, or all of a kind", clear_objects, _OBJECTS, OBJECTS),
+    *_clear("object", "remove all objects, or all of a kind", clear_objects, _OBJECTS, SEVEN),
     *_clear("timeout", "set all times back", _resetting("timeouts")),
     *_clear("name", "remove all names", _resetting("names")),
     *_clear("names", "remove all names", _resetting("names"), until=SEVEN),

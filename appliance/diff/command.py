@@ -13,6 +13,7 @@ from appliance.config.model import Configuration
 from appliance.diff.comparison import Change, Difference, Group, besides, compare
 from appliance.diff.packets import Sample, sample
 from appliance.errors import FindingsError, PixguardError, printable
+from appliance.policy.judgement import policy_of
 from appliance.policy.policy import Decision, Policy, Step
 from appliance.smtp.release import choose
 from appliance.trace.packet import Packet
@@ -70,7 +71,7 @@ def _source(path: Path) -> Source:
 
 
 def _policy(configuration: Configuration) -> Policy:
-    return Policy(configuration, choose(configuration.version, None))
+    return policy_of(configuration, choose(configuration.version, None))
 
 
 def _text(

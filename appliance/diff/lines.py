@@ -12,7 +12,7 @@ from appliance.errors import Place
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Dynamic, Translation, Translations
 
-_MOST_GUISES = 8
+MOST_GUISES = 8
 """Networks that may be translated to that of one line; there may be thousands of statics."""
 
 
@@ -180,7 +180,7 @@ def _guises(network: IPv4Network, others: Iterator[IPv4Network]) -> tuple[IPv4Ne
     """A network, and others that are translated to it."""
     if network == ANY:
         return (ANY,)
-    return (network, *islice(dict.fromkeys(others), _MOST_GUISES))
+    return (network, *islice(dict.fromkeys(others), MOST_GUISES))
 
 
 def _addressed(network: IPv4Network, statics: tuple[Translation, ...]) -> Iterator[IPv4Network]:

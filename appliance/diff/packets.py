@@ -16,8 +16,10 @@ from random import Random
 from typing import TypeVar
 
 from appliance.admission import Opening
+from appliance.config.language import OBJECTS
 from appliance.config.model import ANY, Configuration, Ports, Rule
 from appliance.diff.lines import Line, anything, lines_of, statics_of
+from appliance.diff.object_lines import rules_of, ways_of
 from appliance.policy.access_list import matches
 from appliance.protocol import ICMP, SMTP, TCP, UDP
 
@@ -128,13 +130,20 @@ def _in_both(one: Rule, other: Rule, ingress: str, source: IPv4Address) -> Itera
                 break
 
 
+def _lines_of(configuration: Configuration) -> Iterator[Line]:
+    yield from lines_of(configuration)
+    if configuration.language >= OBJECTS:
+        yield from rules_of(configuration)
+        yield from ways_of(configuration)
+
+
 class _Maker:
     """Makes packets for the lines of two configurations."""
 
     def __init__(self, old: Configuration, new: Configuration) -> None:
         self._both = (old, new)
         self._interfaces = {each.name: each for both in (new, old) for each in both.interfaces}
-        self._lines = [tuple(lines_of(each)) for each in self._both]
+        self._lines = [tuple(_lines_of(each)) for each in self._both]
         self._open_ports: dict[str, tuple[int, ...]] = {}
         self._open_destinations: dict[str, tuple[IPv4Address, ...]] = {}
 
@@ -164,7 +173,7 @@ class _Maker:
         yield from dict.fromkeys((*alone, *moved))
         if _what_is_inspected(self._both[0]) != _what_is_inspected(self._both[1]):
             for each in self._both:
-                yield from statics_of(each)
+                yield from ways_of(each) if each.language >= OBJECTS else statics_of(each)
 
     def _crossings(self, changed: Sequence[Line]) -> Iterator[Opening]:
         """Packets that a changed line and another one take: there a change may come to bear."""

@@ -25,7 +25,7 @@ from appliance.lab.sessions import (
 )
 from appliance.lab.topology import CLIENT, SERVER, SERVER_MAPPED
 from appliance.lab.view import Exchange, Row, escaped, exchanges, show_exchange
-from appliance.policy.policy import Policy
+from appliance.policy.judgement import policy_of
 from appliance.protocol import TCP
 
 DENIED_PORT = 80
@@ -57,7 +57,7 @@ class Demonstration:
         self._lab = lab
         self._console = console
         configuration = load_configuration(rules)
-        self._policy = Policy(configuration, lab.box.inspect_as(configuration.version))
+        self._policy = policy_of(configuration, lab.box.inspect_as(configuration.version))
         self._checks: list[Check] = []
 
     def play(self) -> None:

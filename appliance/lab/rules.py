@@ -10,7 +10,7 @@ from appliance.box import Box
 from appliance.config.load import load_configuration
 from appliance.errors import PixguardError, printable
 from appliance.lab.topology import INTERFACES
-from appliance.live.netfilter import compile_rules
+from appliance.live.compilation import compile_rules
 
 
 def ready_example(name: str) -> Path:

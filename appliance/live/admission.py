@@ -7,11 +7,13 @@ from ipaddress import IPv4Address
 from typing import TypeGuard
 
 from appliance.admission import Admission, Opening
+from appliance.config.language import OBJECTS
 from appliance.config.model import Configuration
 from appliance.events import Denial, Endpoint
 from appliance.limits import UNLIMITED, Limits
 from appliance.live import connmark
 from appliance.policy.idle import idle_times
+from appliance.policy.object_nat import ObjectTranslations
 from appliance.policy.routing import Routing
 from appliance.policy.translation import AnyTranslation, Translation, Translations
 from appliance.protocol import UDP
@@ -40,7 +42,11 @@ class LiveAdmission:
         self._adopts = adopts and release.blocked not in ANSWERS
         self._configuration = configuration
         self._levels = {each.name: each.level for each in configuration.interfaces}
-        self._translations = Translations(configuration, Routing(configuration))
+        routing = Routing(configuration)
+        self._translations = Translations(configuration, routing)
+        self._ways: ObjectTranslations | None = None
+        if configuration.language >= OBJECTS:
+            self._ways = ObjectTranslations(configuration, routing)
 
     def admit(self, opening: Opening, mark: int) -> Admission:
         """Take a connection's first packet as it passes FORWARD, where addresses are real ones.
@@ -52,6 +58,12 @@ class LiveAdmission:
         """
         level, other = (self._levels.get(each, 0) for each in (opening.ingress, opening.egress))
         inbound = level < other
+        denial = self._denial(opening, mark)
+        inspection = self._release if denial is None else None
+        if self._ways:
+            ends = self._ways.ends(opening, connmark.translation(mark))
+            shared = replace(UNLIMITED, sharers=self._workers)
+            return Admission(*ends, inbound, inspection, denial, limits=shared, idle=self._idle)
         client = (opening.source, opening.source_port)
         server = server_mapped = (opening.destination, opening.destination_port)
         translation = self._translations.numbered(connmark.translation(mark))
@@ -65,12 +77,11 @@ class LiveAdmission:
             source = self._source(opening, server)
         client_mapped, of_source = self._client(source, opening)
         limits = limits or of_source
-        denial = self._denial(opening, mark)
         return Admission(
             client=Endpoint(opening.ingress, *client, *client_mapped),
             server=Endpoint(opening.egress, *server, *server_mapped),
             inbound=inbound,
-            inspection=self._release if denial is None else None,
+            inspection=inspection,
             denial=denial,
             limits=replace(limits, sharers=self._workers),
             idle=self._idle,

@@ -12,10 +12,11 @@ from appliance.box import Box, load_box
 from appliance.config.load import load_configuration, read_file
 from appliance.config.model import Configuration
 from appliance.errors import PixguardError
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install, missing_helpers, withdraw
 from appliance.live.kernel import LIBERAL, Changes, Setting, wanted_settings
 from appliance.live.log import Log
-from appliance.live.netfilter import Rules, compile_rules
+from appliance.live.netfilter import Rules
 from appliance.live.notify import notify
 from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
 from appliance.live.state import alone, journal_file

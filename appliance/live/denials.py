@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from appliance.access_log import AccessLog
 from appliance.admission import Opening
+from appliance.config.language import OBJECTS
 from appliance.config.model import Configuration
 from appliance.events import Report
 from appliance.live import connmark
@@ -18,7 +19,8 @@ from appliance.live.packet_log import LoggedPacket
 from appliance.opening import denied, of_packet, of_segment, unknown
 from appliance.packet.checksum import header_length, ones_complement
 from appliance.packet.segment import Segment
-from appliance.policy.policy import Policy
+from appliance.policy.judgement import policy_of
+from appliance.policy.object_nat import ObjectTranslations
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translation, Translations
 from appliance.protocol import ICMP, TCP
@@ -50,8 +52,12 @@ class Denials:
             configuration: what the rule file says.
             release: the release imitated.
         """
-        self._policy = Policy(configuration, release)
-        self._translations = Translations(configuration, Routing(configuration))
+        self._policy = policy_of(configuration, release)
+        routing = Routing(configuration)
+        self._translations = Translations(configuration, routing)
+        self._ways: ObjectTranslations | None = None
+        if configuration.language >= OBJECTS:
+            self._ways = ObjectTranslations(configuration, routing)
 
     def take(self, packet: LoggedPacket, ingress: str, egress: str, now: float) -> None:
         """Report what is to be told of a packet.
@@ -95,6 +101,8 @@ class Denials:
 
     def _as_addressed(self, opening: Opening, mark: int) -> Opening:
         """A packet with the destination that it had on the wire."""
+        if self._ways:
+            return self._ways.as_addressed(opening, connmark.translation(mark))
         destination, port = opening.destination, opening.destination_port
         translation = self._translations.numbered(connmark.translation(mark))
         # Checked, since a reload may have come in between.

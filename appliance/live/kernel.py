@@ -18,10 +18,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from appliance.box import Box
+from appliance.config.language import OBJECTS
 from appliance.config.model import Configuration
 from appliance.errors import Finding, FindingsError, PixguardError, Place
 from appliance.live.command import ip
 from appliance.live.state import write
+from appliance.policy.object_nat import ObjectTranslations
 from appliance.policy.routing import Routing
 from appliance.policy.translation import Translations
 
@@ -136,7 +138,11 @@ def wanted_settings(configuration: Configuration, box: Box, liberal: bool) -> tu
         for route in configuration.routes
         if route.interface in linux
     ]
-    answering = _answered(configuration, routing, Translations(configuration, routing), linux)
+    if configuration.language >= OBJECTS:
+        mapped = _of_objects(ObjectTranslations(configuration, routing), linux)
+    else:
+        mapped = _mapped(Translations(configuration, routing), linux)
+    answering = _answered(configuration, routing, mapped, linux)
     # The kernel answers for an address only if its route leaves by another interface.
     settings += [Route(inner, f"{address}/32", "", 0) for (_, address), inner in answering.items()]
     settings += [ProxyNeighbour(outer, address) for outer, address in answering]
@@ -166,7 +172,7 @@ def _idle_times(configuration: Configuration) -> Iterator[Sysctl]:
 def _answered(
     configuration: Configuration,
     routing: Routing,
-    translations: Translations,
+    mapped: Iterable[_Block],
     linux: dict[str, str],
 ) -> dict[tuple[str, str], str]:
     """Pairs of an outer interface and an address to answer for, and the interface behind it."""
@@ -177,7 +183,7 @@ def _answered(
             taken.add(str(interface.network.network_address))
             taken.add(str(interface.network.broadcast_address))
     answered: dict[tuple[str, str], str] = {}
-    for block in _mapped(translations, linux):
+    for block in mapped:
         if block.outer in configuration.silent:
             continue
         if len(answered) + block.size > MAX_MAPPED:
@@ -199,6 +205,14 @@ class _Block:
     outer: str
     inner: str
     place: Place
+
+
+def _of_objects(ways: ObjectTranslations, linux: Container[str]) -> Iterator[_Block]:
+    for each in ways.stand_ins:
+        apart = each.interface != each.inner
+        if each.answers and apart and each.interface in linux and each.inner in linux:
+            size = int(each.last) - int(each.first) + 1
+            yield _Block(each.first, size, each.interface, each.inner, each.place)
 
 
 def _mapped(translations: Translations, linux: Container[str]) -> Iterator[_Block]:

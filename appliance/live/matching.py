@@ -131,8 +131,8 @@ def matches(rule: Rule, addressed: bool = True) -> list[str]:
     return [
         " ".join(part for part in (*fixed, source_port, destination_port, time) if part)
         for time in _times(rule.times)
-        for source_port in _ports(f"-m {port_module(rule.protocol)} --sport", rule.source_ports)
-        for destination_port in _ports(to_port, rule.destination_ports)
+        for source_port in ports_in(f"-m {port_module(rule.protocol)} --sport", rule.source_ports)
+        for destination_port in ports_in(to_port, rule.destination_ports)
     ]
 
 
@@ -202,7 +202,13 @@ def _times(times: TimeRange | None) -> list[str]:
     ]
 
 
-def _ports(option: str, ports: Ports | None) -> list[str]:
+def ports_in(option: str, ports: Ports | None) -> list[str]:
+    """Matches ports, one for each range of them; one that is "" where any will do.
+
+    Args:
+        option: what the port is to iptables, "-m tcp --dport".
+        ports: the comparison.
+    """
     if ports is None:
         return [""]
     return [f"{option} {low}:{high}" for low, high in ports.ranges()]

@@ -1,20 +1,16 @@
 """A configuration as netfilter rules, in chains of our own.
 
-`compile_rules` is a pure function; `appliance.live.iptables` hands its result to the kernel. What
+`compilation` picks the compiler; `appliance.live.iptables` hands its result to the kernel. What
 the chains are for, and in which order tables change: docs/netfilter.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import click
-
-from appliance.box import Box, load_box
+from appliance.box import Box
 from appliance.config.helpers import Helped
-from appliance.config.load import load_configuration
 from appliance.config.model import (
     ANY,
     Action,
@@ -49,33 +45,34 @@ from appliance.smtp.release import ANSWERS
 
 _DROP = "-j DROP"
 _DENIED = "PIXGUARD-DENIED"
-_DENY = f"-j {_DENIED}"
+DENY = f"-j {_DENIED}"
 CLOSED = Chain("PIXGUARD-NEW", (_DROP,))
 """No connection may begin."""
 # TCP segments of no connection are INVALID, and so are those whose checksum is wrong.
-_INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {_DENY}", f"-p {ICMP} {_DENY}", _DROP))
+_INVALID = Chain("PIXGUARD-INVALID", (f"-p {TCP} {DENY}", f"-p {ICMP} {DENY}", _DROP))
 _COPY_MARK = f"-j CONNMARK --restore-mark --nfmask {connmark.ALL:#x} --ctmask {connmark.ALL:#x}"
 _UNMARK = f"-j MARK --set-xmark 0x0/{connmark.ALL:#x}"
 _LOGGED = f"{connmark.PERMITTED:#x}/{connmark.PERMITTED:#x}"
-_MARKED = f"-m mark --mark {_LOGGED}"
-_UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
+MARKED = f"-m mark --mark {_LOGGED}"
+UNTRANSLATED = f"-m connmark --mark 0x0/{connmark.TRANSLATION:#x}"
 _REFUSALS_TOLD = 50
 """A second: of connections beyond the limits of a static, as many are told of."""
 DENIALS_TOLD = 500
 """A second, of each interface: of as many denied packets the first worker is told."""
-_FORGET = f"-j MARK --set-xmark 0x0/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
-_SAVE_NUMBER = (
+FORGET = f"-j MARK --set-xmark 0x0/{connmark.PERMITTED | connmark.TRANSLATION:#x}"
+SAVE_NUMBER = (
     f"-j CONNMARK --save-mark --nfmask {connmark.TRANSLATION:#x} --ctmask {connmark.TRANSLATION:#x}"
 )
 _NO_RETURN = f"-m mark ! --mark {connmark.RETURNS:#x}/{connmark.RETURNS:#x}"
+HAIRPIN_MARK = f"-j CONNMARK --set-xmark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}"
 _HAIRPIN = f"-m connmark --mark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}"
-_WITHOUT_PORTS = Chain(
+WITHOUT_PORTS = Chain(
     "PIXGUARD-PORTS",
     (
         f"-p {TCP} -j RETURN",
         f"-p {UDP} -j RETURN",
         f"-p {ICMP} -m icmp --icmp-type {ECHO} -j RETURN",
-        _DENY,
+        DENY,
     ),
 )
 """What cannot share an address by ports is denied."""
@@ -107,8 +104,8 @@ class Rules:
         return replace(self.filter, chains=chains)
 
 
-def compile_rules(configuration: Configuration, box: Box, missing: Container[Helped] = ()) -> Rules:
-    """The rules that a configuration becomes on a machine.
+class Compiler:
+    """Compiles a configuration of a version before 8.3, and what all versions share.
 
     An interface that the box file leaves out, or that is shut down, takes no part.
 
@@ -121,10 +118,7 @@ def compile_rules(configuration: Configuration, box: Box, missing: Container[Hel
         PixguardError: the box file names an interface that the rule file does not.
         FindingsError: a static cannot translate anything as written.
     """
-    return _Compiler(configuration, box, missing).rules()
 
-
-class _Compiler:
     def __init__(self, configuration: Configuration, box: Box, missing: Container[Helped]) -> None:
         self._configuration = configuration
         self._box = box
@@ -164,14 +158,14 @@ class _Compiler:
         self._logs = any(_is_marked(rule) for rules in bound for rule in rules)
 
     def rules(self) -> Rules:
+        """All rules."""
         returns = compile_returns(self._configuration, self._interfaces)
         return Rules(self._filter(), self._nat(), self._helpers.raw(), self._filter6(), returns)
 
     def _filter(self) -> Table:
-        chains = [*self._entrance("-j PIXGUARD-STATE", _DENY), self._state(), self._new()]
+        chains = [*self._entrance("-j PIXGUARD-STATE", DENY), self._state(), self._new()]
         for interface, linux in self._interfaces:
-            if interface.name in self._bound:
-                chains.append(_list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name]))
+            chains += self._access_lists(interface, linux)
             if interface.name in self._bound_out:
                 chains.append(self._leaving(interface, linux))
             if interface.name in self._configuration.verified:
@@ -184,7 +178,7 @@ class _Compiler:
         chains += self._outbounds()
         chains += self._icmp()
         chains += [
-            _WITHOUT_PORTS,
+            WITHOUT_PORTS,
             _list("PIXGUARD-CONDUITS", elementary(self._configuration.conduits)),
             *([EXPECTED] if self._helpers.expected() else []),
             self._permit(),
@@ -207,6 +201,11 @@ class _Compiler:
         if self._judged_by_icmp():
             jumps.append(("INPUT", "PIXGUARD-ICMP"))
         return Table("filter", tuple(jumps), tuple(chains))
+
+    def _access_lists(self, interface: Interface, linux: str) -> Iterator[Chain]:
+        """The access list of what comes in by an interface, if there is one."""
+        if interface.name in self._bound:
+            yield _list(f"PIXGUARD-ACL-{linux}", self._bound[interface.name])
 
     def _no_redirects(self) -> list[str]:
         """Where packets leave as they came, Linux would tell hosts of the shorter way."""
@@ -251,19 +250,19 @@ class _Compiler:
                 f"-p icmp -m conntrack --ctstate RELATED {PERMITTED} -j ACCEPT",
                 *self._helpers.expected(),
                 # No other RELATED: a helper's new connection inherits the mark of its master.
-                f"-m conntrack ! --ctstate NEW,ESTABLISHED {_DENY}",
+                f"-m conntrack ! --ctstate NEW,ESTABLISHED {DENY}",
                 f"-m connmark --mark {inspected:#x}/{inspected:#x} -j PIXGUARD-QUEUE",
                 f"{PERMITTED} -j ACCEPT",
                 f"-m conntrack --ctstate NEW -j {CLOSED.name}",
-                _DENY,
+                DENY,
             ),
         )
 
     def _new(self) -> Chain:
         # Here the destination is a real address, and these are nobody's.
-        rules = [f"{match} {_DENY}" for match in self._stand_ins("-d", "--dst-range")]
+        rules = [f"{match} {DENY}" for match in self._stand_ins("-d", "--dst-range")]
         rules += [f"-i {linux} -j PIXGUARD-IN-{linux}" for linux in self._linux.values()]
-        return Chain(CLOSED.name, (*rules, _DENY))
+        return Chain(CLOSED.name, (*rules, DENY))
 
     def _stand_ins(self, one: str, several: str) -> list[str]:
         """Matches the addresses that the firewall answers to for others.
@@ -284,14 +283,14 @@ class _Compiler:
     def _ingress(self, interface: Interface, linux: str) -> Chain:
         """Judges the first packet of a connection that begins behind an interface."""
         name, bound = interface.name, interface.name in self._bound
-        rules = [_FORGET]
+        rules = [FORGET]
         if name in self._configuration.verified:
             rules.append(f"-j PIXGUARD-PATH{self._index(name)}")
         unless = f"{_NO_RETURN} " if self._may_return(interface) else ""
         rules += [f"{unless}-j PIXGUARD-ACL-{linux}"] if bound else []
         for other, other_linux in self._interfaces:
             if other.level == interface.level and not self._equals_pass(interface, other):
-                rules.append(f"-o {other_linux} {_DENY}")
+                rules.append(f"-o {other_linux} {DENY}")
             elif other.level > interface.level and not bound:
                 rules.append(f"-o {other_linux} {unless}-j PIXGUARD-CONDUITS")
             elif other.level < interface.level and not bound:
@@ -305,15 +304,15 @@ class _Compiler:
             if each.static.mapped_interface == name:
                 matched = f"-o {self._linux[each.static.real_interface]} {match_inbound(each)}"
                 rules.append(
-                    f"{matched} {_UNTRANSLATED} {comment(each.place.line)} -j {_mark(each)}"
+                    f"{matched} {UNTRANSLATED} {comment(each.place.line)} -j {_mark(each)}"
                 )
-        rules.append(f"-m conntrack --ctstate DNAT {_UNTRANSLATED} {_DENY}")
+        rules.append(f"-m conntrack --ctstate DNAT {UNTRANSLATED} {DENY}")
         rules += [
-            f"-o {self._linux[egress]} -j {_passage_chain(self._index(name), self._index(egress))}"
+            f"-o {self._linux[egress]} -j {passage_chain(self._index(name), self._index(egress))}"
             for ingress, egress in self._pairs()
             if ingress == name
         ]
-        rules.append(f"{_UNTRANSLATED} {_SAVE_NUMBER}")
+        rules.append(f"{UNTRANSLATED} {SAVE_NUMBER}")
         for each in self._statics:
             if each.static.mapped_interface == name:
                 rules += _limits(each)
@@ -326,8 +325,8 @@ class _Compiler:
         ]
         # What is denied is copied as such, and of one packet there is one copy.
         if self._logs:
-            rules.append(f"{_MARKED} -j PIXGUARD-LOGGED")
-        return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", _DENY))
+            rules.append(f"{MARKED} -j PIXGUARD-LOGGED")
+        return Chain(f"PIXGUARD-IN-{linux}", (*rules, "-j PIXGUARD-PERMIT", DENY))
 
     def _may_return(self, interface: Interface) -> bool:
         """Whether what comes in by an interface may come back to a host, by `established`."""
@@ -373,34 +372,32 @@ class _Compiler:
         more: list[Chain] = []
         if ingress == egress:
             # What has such a source could pose as the other end of a connection.
-            rules += [f"{match} {_DENY}" for match in self._stand_ins("-s", "--src-range")]
+            rules += [f"{match} {DENY}" for match in self._stand_ins("-s", "--src-range")]
         # `nat 0 access-list` lets the other side begin, too.
         for each in self._translations.nats_between(egress, ingress, exempt=True):
             rules.append(
-                f"-m conntrack ! --ctstate DNAT {_UNTRANSLATED} -j PIXGUARD-BACK-{each.number}"
+                f"-m conntrack ! --ctstate DNAT {UNTRANSLATED} -j PIXGUARD-BACK-{each.number}"
             )
             more.append(_reversed_list(each, _mark(each)))
         if one < other and nat_control:
-            rules.append(f"{_UNTRANSLATED} {_DENY}")
+            rules.append(f"{UNTRANSLATED} {DENY}")
         elif one < other:
             back = self._back(ingress, egress)
-            rules.append(f"{_UNTRANSLATED} -j {back[0].name}")
+            rules.append(f"{UNTRANSLATED} -j {back[0].name}")
             more += back
         for source in self._sources(ingress, egress):
             rules += self._source(source, egress)
         if one > other and nat_control:
-            rules.append(f"{NO_SOURCE} {_DENY}")
+            rules.append(f"{NO_SOURCE} {DENY}")
         # An exemption leaves nothing to be done to the destination, so its number makes room.
         for each in self._translations.nats_between(egress, ingress, exempt=True):
             exempted = f"-m connmark --mark {each.number:#x}/{connmark.TRANSLATION:#x}"
-            rules.append(
-                f"{exempted} -m mark ! --mark 0x0/{connmark.TRANSLATION:#x} {_SAVE_NUMBER}"
-            )
+            rules.append(f"{exempted} -m mark ! --mark 0x0/{connmark.TRANSLATION:#x} {SAVE_NUMBER}")
         if egress in self._bound_out:
             rules.append(f"-j PIXGUARD-OUT-{self._linux[egress]}")
         if ingress == egress:
-            rules.append(f"-j CONNMARK --set-xmark {connmark.HAIRPIN:#x}/{connmark.HAIRPIN:#x}")
-        return [Chain(_passage_chain(*pair), tuple(rules)), *more]
+            rules.append(HAIRPIN_MARK)
+        return [Chain(passage_chain(*pair), tuple(rules)), *more]
 
     def _source(self, source: AnyTranslation, egress: str) -> list[str]:
         """Marks packets with the translation of their source."""
@@ -416,9 +413,9 @@ class _Compiler:
         if not source.keeps:
             pools = source.pools_on(egress)
             if not pools:
-                rules.append(f"-m mark --mark {number} {line} {_DENY}")
+                rules.append(f"-m mark --mark {number} {line} {DENY}")
             elif pools[0].shared:
-                rules.append(f"-m mark --mark {number} {line} -j {_WITHOUT_PORTS.name}")
+                rules.append(f"-m mark --mark {number} {line} -j {WITHOUT_PORTS.name}")
         return rules
 
     def _nat_list(self, nat: Dynamic) -> Chain:
@@ -439,7 +436,7 @@ class _Compiler:
         rules, more = [], []
         for source in self._sources(egress, ingress):
             if isinstance(source, Translation):
-                rules.append(f"{match_answers(source)} {_DENY}")
+                rules.append(f"{match_answers(source)} {DENY}")
             elif source.exempts:
                 continue  # what it exempts has been marked
             elif source.rules is not None:
@@ -457,12 +454,12 @@ class _Compiler:
             for source in self._sources(other.name, interface.name):
                 sources[source.number] = source
         rules = [
-            listed
+            line
             for rule in self._bound_out[interface.name]
             for match in matches_leaving(rule, sources.values(), interface.name)
-            for listed in _listed(rule, match, marked=self._logs)
+            for line in listed(rule, match, marked=self._logs)
         ]
-        return Chain(f"PIXGUARD-OUT-{linux}", (*rules, _DENY))
+        return Chain(f"PIXGUARD-OUT-{linux}", (*rules, DENY))
 
     def _path(self, interface: Interface, linux: str) -> Chain:
         """Drops what comes from where no route of the interface leads."""
@@ -470,7 +467,7 @@ class _Compiler:
         for network, leads in self._routing.entries():
             target = "RETURN" if leads == interface else _DENIED
             rules.append(f"{match_address('-s', network)} -j {target}".strip())
-        return Chain(f"PIXGUARD-PATH{self._index(interface.name)}", (*rules, _DENY))
+        return Chain(f"PIXGUARD-PATH{self._index(interface.name)}", (*rules, DENY))
 
     def _outbounds(self) -> Iterator[Chain]:
         """The outbound lists that are applied: what they permit returns."""
@@ -578,7 +575,7 @@ class _Compiler:
         """Has the first worker tell of what is dropped here; its mark lacks the permission."""
         told = f"-m limit --limit {_REFUSALS_TOLD}/second --limit-burst {_REFUSALS_TOLD}"
         queue = f"-j NFQUEUE --queue-num {self._box.queue}"
-        logged = f"{_MARKED} -j PIXGUARD-LOGGED"
+        logged = f"{MARKED} -j PIXGUARD-LOGGED"
         return Chain("PIXGUARD-REFUSED", (logged, _COPY_MARK, f"{told} {queue}", _DROP))
 
     def _copied(self, name: str, mark: int, *rest: str) -> Chain:
@@ -590,13 +587,16 @@ class _Compiler:
 
     def _copy(self) -> Chain:
         """Copies a packet; its mark tells what has translated its destination."""
+        copy = f"-j NFLOG --nflog-group {self._box.queue}"
+        return Chain("PIXGUARD-COPY", (*self._destination_marks(), copy))
+
+    def _destination_marks(self) -> Iterator[str]:
         untold = f"-m mark --mark 0x0/{connmark.TRANSLATION:#x}"
-        marks = (
-            f"-i {self._linux[each.static.mapped_interface]} {match_inbound(each)} {untold} "
-            f"-j MARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
-            for each in self._statics
-        )
-        return Chain("PIXGUARD-COPY", (*marks, f"-j NFLOG --nflog-group {self._box.queue}"))
+        for each in self._statics:
+            yield (
+                f"-i {self._linux[each.static.mapped_interface]} {match_inbound(each)} {untold} "
+                f"-j MARK --set-xmark {each.number:#x}/{connmark.TRANSLATION:#x}"
+            )
 
     def _nat(self) -> Table:
         # No rule tells its line here: a line that only moves must not change this table.
@@ -636,12 +636,16 @@ class _Compiler:
                 f"-o {self._linux[egress]} {_permitted_by(each)} -j {name}" for each in both
             ]
             more |= {chain.name: chain for chain in self._sources_again(name, sources, egress)}
+        return self._nat_table(inbound, outbound, more.values())
+
+    def _nat_table(
+        self, inbound: Iterable[str], outbound: Iterable[str], more: Iterable[Chain]
+    ) -> Table:
         # What we permitted keeps the addresses that we gave it, whatever rules others put after.
-        outbound.append(f"{PERMITTED} -j ACCEPT")
         chains = (
             Chain("PIXGUARD-DNAT", tuple(inbound)),
-            Chain("PIXGUARD-SNAT", tuple(outbound)),
-            *more.values(),
+            Chain("PIXGUARD-SNAT", (*outbound, f"{PERMITTED} -j ACCEPT")),
+            *more,
         )
         jumps = (("PREROUTING", "PIXGUARD-DNAT"), ("POSTROUTING", "PIXGUARD-SNAT"))
         return Table("nat", jumps, chains)
@@ -678,7 +682,8 @@ class _Compiler:
         return Table("filter", (("FORWARD", "PIXGUARD"),), self._entrance(_DROP))
 
 
-def _passage_chain(ingress: int, egress: int) -> str:
+def passage_chain(ingress: int, egress: int) -> str:
+    """The name of the chain of what goes from one interface to another, by their numbers."""
     return f"PIXGUARD-{ingress}-{egress}"
 
 
@@ -716,7 +721,7 @@ def _reversed_list(nat: Dynamic, target: str) -> Chain:
             destination_ports=rule.source_ports,
         )
         rules += [
-            f"{match} {_UNTRANSLATED} -j {target if rule.permit else 'RETURN'}".strip()
+            f"{match} {UNTRANSLATED} -j {target if rule.permit else 'RETURN'}".strip()
             for match in matches(turned)
         ]
     return Chain(f"PIXGUARD-BACK-{nat.number}", tuple(rules))
@@ -748,11 +753,11 @@ def _targets(translation: Translation) -> tuple[str, str]:
 
 def _list(name: str, rules: tuple[Rule, ...]) -> Chain:
     """An access list or the conduits: what is permitted returns, marked if that is logged."""
-    made = [listed for rule in rules for match in matches(rule) for listed in _listed(rule, match)]
-    return Chain(name, (*made, _DENY))
+    made = [line for rule in rules for match in matches(rule) for line in listed(rule, match)]
+    return Chain(name, (*made, DENY))
 
 
-def _listed(rule: Rule, match: str, marked: bool = False) -> Iterator[str]:
+def listed(rule: Rule, match: str, marked: bool = False) -> Iterator[str]:
     """What becomes of a packet that a line of an access list matches.
 
     Args:
@@ -767,32 +772,12 @@ def _listed(rule: Rule, match: str, marked: bool = False) -> Iterator[str]:
         yield f"{line} -j RETURN"
     elif rule.log and rule.log.disabled:
         if marked:
-            yield f"{line} {_MARKED} {_DENY}"
+            yield f"{line} {MARKED} {DENY}"
         yield f"{line} {_DROP}"
     else:
-        yield f"{line} {_DENY}"
+        yield f"{line} {DENY}"
 
 
 def _is_marked(rule: Rule) -> bool:
     """Whether packets that a rule permits are to be told of."""
     return rule.permit and rule.log is not None and not rule.log.disabled
-
-
-def print_rules(config_path: Path, box_path: Path) -> int:
-    """Print the netfilter rules that a rule file becomes; returns the exit code.
-
-    Args:
-        config_path: the rule file.
-        box_path: the box file.
-    """
-    configuration, box = load_configuration(config_path), load_box(box_path)
-    rules = compile_rules(configuration, box)
-    for finding in box.left_out(configuration):
-        click.echo(finding, err=True)
-    click.echo(f"# iptables-restore --noflush\n{rules.filter.text()}{rules.nat.text()}", nl=False)
-    if rules.raw.chains:
-        click.echo(rules.raw.text(), nl=False)
-    if rules.returns:
-        click.echo(f"# nft -f -\n{rules.returns}", nl=False)
-    click.echo(f"# ip6tables-restore --noflush\n{rules.filter6.text()}", nl=False)
-    return 0

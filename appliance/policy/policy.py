@@ -1,4 +1,4 @@
-"""What a configuration means for the first packet of a flow, as PIX 6.3 takes it.
+"""What a configuration means for the first packet of a flow, as versions before 8.3 take it.
 
 The order is the device's: the interfaces, then where the source may be, then `established`, the
 access list, conduits or outbound lists (which see addresses as they are on the wire where the
@@ -42,9 +42,19 @@ _NO_PERMIT = {
 }
 
 
+def no_permit(protocol: int) -> Denial:
+    """Why a packet may not pass that nothing permits, where no access list is asked.
+
+    Args:
+        protocol: IP protocol number.
+    """
+    return _NO_PERMIT.get(protocol, Denial.NO_PERMIT_OTHER)
+
+
 class Phase(Enum):
     """A question that a packet must pass."""
 
+    UNTRANSLATION = "untranslation"
     ROUTE = "route"
     REVERSE_PATH = "reverse path"
     ACCESS_LIST = "access-list"
@@ -114,7 +124,7 @@ class _Path:
 
 
 class Policy:
-    """A configuration, compiled to judge flows.
+    """A configuration of a version before 8.3, compiled to judge flows.
 
     Args:
         configuration: what the rule file says.
@@ -276,6 +286,9 @@ class Policy:
             if ours:
                 why = f"{source} is a mapped address, and no host's"
                 return Step(Phase.REVERSE_PATH, why, ours.place, Denial.REVERSE_PATH)
+        return self._reverse_path(source, ingress)
+
+    def _reverse_path(self, source: IPv4Address, ingress: Interface) -> Step | None:
         if ingress.name not in self._configuration.verified:
             return None
         leads = self._routing.towards(source)
@@ -306,7 +319,7 @@ class Policy:
             why = refused.why
         else:
             why = f"{levels} needs a conduit or an access list, and none permits it"
-        denial = _NO_PERMIT.get(path.packet.protocol, Denial.NO_PERMIT_OTHER)
+        denial = no_permit(path.packet.protocol)
         return Step(Phase.CONDUIT, why, rule.place if rule else None, denial)
 
     def _returns(self, path: _Path, ingress: Interface, egress: Interface) -> Step | None:

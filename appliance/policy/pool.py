@@ -40,11 +40,14 @@ class Pool:
         """The address that a host gets: the one that Linux gives it.
 
         Of a range (`SNAT --to-source A-B --persistent`), nf_nat_core.c takes the address that
-        jhash2 of the source says, so that a host keeps its own and no state is needed.
+        jhash2 of the source says, so that a host keeps its own and no state is needed; a source
+        that is of the range already stays.
 
         Args:
             source: the host's real address.
         """
+        if source in self:
+            return source
         size = int(self.last) - int(self.first) + 1
         return self.first + (_hash(source) * size >> 32)
 

@@ -18,6 +18,7 @@ from appliance.config.model import ANY, AccessList, Configuration, Rule, RuleLin
 from appliance.config.rules import printed_network
 from appliance.errors import Finding, FindingsError, Place
 from appliance.events import Denial
+from appliance.policy import object_review
 from appliance.policy.alias import naming
 from appliance.policy.policy import Phase, Policy
 from appliance.policy.routing import Routing
@@ -50,11 +51,13 @@ def review(configuration: Configuration) -> tuple[Finding, ...]:
     dead = {
         (rule.place, rule) for each in shadowed.values() for shadow in each for rule in shadow.rules
     }
-    if configuration.language < OBJECTS:
-        try:
+    try:
+        if configuration.language < OBJECTS:
             found += _Reach(configuration, dead).findings()
-        except FindingsError as error:
-            found += error.findings
+        else:
+            found += object_review.shadowed(configuration)
+    except FindingsError as error:
+        found += error.findings
     return tuple(
         sorted(dict.fromkeys(found), key=lambda each: (each.place.line, each.place.column))
     )

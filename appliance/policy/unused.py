@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.config.model import Configuration, Global, Nat
+from appliance.config.objects import NetworkObject
 from appliance.errors import Finding, Place, Severity
 
 
@@ -52,6 +53,12 @@ def _names(configuration: Configuration) -> Iterator[Finding]:
             "write it in place of its address, or remove it",
         ),
     }
+    for named in configuration.objects:
+        if isinstance(named, NetworkObject) and named.nat:
+            continue  # it is what that translates
+        words = named.heading.removesuffix(f" {named.name}")
+        remedy = "name it in a rule or a `nat`, or remove it"
+        known.setdefault(words, (set(), remedy))[0].add(named.name)
     for group in configuration.object_groups:
         words = f"object-group {group.kind.value}"
         known.setdefault(words, (set(), "name it in a rule, or remove it"))[0].add(group.name)

@@ -36,6 +36,7 @@ _DENIALS = {
     Denial.REVERSE_PATH: "not from where it came in",
     Denial.NO_TRANSLATION_INBOUND: "no translation",
     Denial.NO_TRANSLATION: "no translation",
+    Denial.ASYMMETRIC: "another translation on the way back",
     Denial.TRANSLATION_FAILED: "no translation",
     Denial.NO_CONNECTION: "no connection",
     Denial.OWN_ADDRESS: "to the firewall itself",

@@ -12,7 +12,7 @@ from appliance.admission import Admit
 from appliance.config.load import load_configuration
 from appliance.errors import PixguardError, one_line, printable
 from appliance.interruption import interruptible
-from appliance.policy.policy import Policy
+from appliance.policy.judgement import policy_of
 from appliance.replay.capture import CaptureError, read_capture, rereadable
 from appliance.replay.checksums import Checksums, Judge
 from appliance.replay.connections import Connections
@@ -136,7 +136,7 @@ def _policy(config: Path | None, override: str | None) -> tuple[str, Release, Ad
     if configuration is None:
         return "PIX", release, OpenPolicy(release).admit
     product = version.product if version else "PIX"
-    return product, release, Policy(configuration, release).admit
+    return product, release, policy_of(configuration, release).admit
 
 
 def _writer(file: Output, surveys: list[Survey]) -> Writer:

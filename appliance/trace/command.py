@@ -11,7 +11,7 @@ import click
 from appliance.box import load_box
 from appliance.config.load import read_file
 from appliance.errors import FindingsError, listing
-from appliance.policy.policy import Policy
+from appliance.policy.judgement import policy_of
 from appliance.smtp.release import choose
 from appliance.syslog import Syslog
 from appliance.trace.capture import CaptureTracer
@@ -49,7 +49,7 @@ def trace_packets(
     machine = load_box(box) if box else None
     version = configuration.version
     release = machine.inspect_as(version) if machine else choose(version, None)
-    policy = Policy(configuration, release)
+    policy = policy_of(configuration, release)
     syslog = Syslog(version.product if version else "PIX", release)
     source = Source(configuration, reading.shown)
     if machine:

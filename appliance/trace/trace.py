@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from appliance.config.model import Configuration, Interface
+from appliance.config.language import OBJECTS
+from appliance.config.model import AccessGroup, Configuration, Interface
+from appliance.config.objects import NetworkObject
 from appliance.config.services import ICMP_TYPES, PROTOCOLS
 from appliance.errors import Place, printable
 from appliance.events import Denial, Endpoint, PacketDenied
@@ -22,6 +24,7 @@ _PROTOCOL_NAMES = {number: name for name, number in reversed(PROTOCOLS.items())}
 _ICMP_NAMES = {number: name for name, number in ICMP_TYPES.items()}
 
 _TYPES = {
+    Phase.UNTRANSLATION: ("UN-NAT", "static"),
     Phase.ROUTE: ("ROUTE-LOOKUP", "input"),
     Phase.REVERSE_PATH: ("RPF-CHECK", ""),
     Phase.ACCESS_LIST: ("ACCESS-LIST", ""),
@@ -42,6 +45,7 @@ _REASONS = {
     Denial.NO_TRANSLATION_INBOUND: _NOT_TRANSLATED,
     Denial.NO_TRANSLATION: _NOT_TRANSLATED,
     Denial.TRANSLATION_FAILED: _NOT_TRANSLATED,
+    Denial.ASYMMETRIC: "(nat-rpf-failed) NAT reverse path failed",
     Denial.REVERSE_PATH: "(rpf-violated) Reverse-path verify failed",
     Denial.NO_CONNECTION: "(tcp-not-syn) First TCP packet not SYN",
     Denial.OWN_ADDRESS: "(sp-security-failed) Slowpath security checks failed",
@@ -69,6 +73,11 @@ class Source:
     def quote(self, place: Place | None) -> str:
         """The line at a place, fit for any terminal; "" for none."""
         return printable(self.lines.get(place.line, "").strip()) if place else ""
+
+    @property
+    def is_of_objects(self) -> bool:
+        """Whether objects are translated in it, as from 8.3 on."""
+        return self.configuration.language >= OBJECTS
 
     def interface(self, name: str) -> Interface | None:
         """The interface of that name."""
@@ -163,7 +172,7 @@ def text(each: Trace, source: Source) -> Iterator[str]:
         yield "Config:"
         yield from _lines(each, step, source)
         yield "Additional Information:"
-        yield from _information(each, step)
+        yield from _information(each, step, source)
         yield ""
     yield "Result:"
     for way, end in zip(("input", "output"), each.ends, strict=True):
@@ -185,6 +194,10 @@ def _status(interface: Interface) -> str:
 
 def _type(each: Trace, step: Step, source: Source) -> tuple[str, str]:
     inspection = each.decision.admission.inspection
+    if step.phase is Phase.TRANSLATION and source.is_of_objects:
+        if step.denial is Denial.ASYMMETRIC:
+            return "NAT", "rpf-check"
+        return "NAT", _kind(source.quote(step.place)) if step.place else ""
     if step.phase is Phase.TRANSLATION:
         _, server = each.ends
         line = source.quote(step.place)
@@ -204,13 +217,31 @@ def _lines(each: Trace, step: Step, source: Source) -> Iterator[str]:
         out = step.phase is Phase.ACCESS_LIST_OUT
         interface = (admission.server if out else admission.client).interface
         for group in source.configuration.access_groups:
-            bound = group.interface == interface and group.out == out
-            if bound and group.place != step.place:
+            bound = group.interface in (interface, "") and group.out == out
+            if bound and group.place != step.place and _is_of(step, group, source):
                 yield source.quote(group.place)
+    for named in source.configuration.objects:
+        if isinstance(named, NetworkObject) and named.nat and named.nat.place == step.place:
+            yield printable(named.heading)
     if step.place:
         yield source.quote(step.place)
     if step.phase in _IMPLICIT and (step.place is None or _is_group(step, source)):
         yield "Implicit Rule"
+
+
+def _kind(line: str) -> str:
+    """Whether a `nat` of 8.3 and later is static or dynamic."""
+    return "dynamic" if "dynamic" in line.split()[:5] else "static"
+
+
+def _is_of(step: Step, group: AccessGroup, source: Source) -> bool:
+    """Whether a line of the list that a group binds decided."""
+    return any(
+        rule.place == step.place
+        for each in source.configuration.access_lists
+        if each.name == group.access_list
+        for rule in each.rules
+    )
 
 
 def _is_group(step: Step, source: Source) -> bool:
@@ -218,10 +249,17 @@ def _is_group(step: Step, source: Source) -> bool:
     return any(group.place == step.place for group in source.configuration.access_groups)
 
 
-def _information(each: Trace, step: Step) -> Iterator[str]:
+def _information(each: Trace, step: Step, source: Source) -> Iterator[str]:
     yield f"{step.place}: {printable(step.why)}" if step.place else printable(step.why)
-    if step.phase is Phase.TRANSLATION and not step.denial:
-        client, server = each.ends
+    client, server = each.ends
+    if step.phase is Phase.UNTRANSLATION and not step.denial:
+        yield f"NAT divert to egress interface {server.interface}"
+        yield f"Untranslate {_mapped(server)} to {_real(server)}"
+    elif step.phase is Phase.TRANSLATION and not step.denial and source.is_of_objects:
+        if step.place:
+            kind = _kind(source.quote(step.place)).capitalize()
+            yield f"{kind} translate {_real(client)} to {_mapped(client)}"
+    elif step.phase is Phase.TRANSLATION and not step.denial:
         if _mapped(server) != _real(server):
             yield f"Untranslate {_mapped(server)} to {_real(server)}"
         if _mapped(client) != _real(client):

@@ -8,7 +8,7 @@ from appliance.config.load import read_rules
 from appliance.config.model import Fixup, Inspection
 from appliance.config.printing import printed
 from appliance.errors import Severity
-from appliance.live.netfilter import compile_rules
+from appliance.live.compilation import compile_rules
 from appliance.smtp.esmtp_map import DEFAULT_MAP
 from tests.config.reading import address
 from tests.config.seven import SEVEN, error, good, reading

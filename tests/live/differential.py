@@ -21,10 +21,12 @@ from appliance.live.admission import LiveAdmission
 from appliance.live.conntrack import Conntrack
 from appliance.live.denials import Denials
 from appliance.live.packet_log import PacketLog
-from appliance.policy.policy import Decision, Policy
+from appliance.policy.judgement import policy_of
+from appliance.policy.policy import Decision
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import DEFAULT
 from tests.live.dice import Dice
+from tests.live.object_dice import ObjectDice
 from tests.live.router import Router, Seen, put_in_force, running_router
 from tests.policy.rules import configuration
 
@@ -51,7 +53,11 @@ class Differential:
         self.outcomes: Counter[str] = Counter()
 
     def disagreements(
-        self, seed: int, count: int, altered: Callable[[str], str] = lambda text: text
+        self,
+        seed: int,
+        count: int,
+        altered: Callable[[str], str] = lambda text: text,
+        kind: type[Dice] = Dice,
     ) -> list[str]:
         """Draw a rule file and packets, have both judge them, and tell where they differ.
 
@@ -59,13 +65,14 @@ class Differential:
             seed: of the dice.
             count: how many packets are drawn.
             altered: changes the rule file that the policy is asked about.
+            kind: which dice.
         """
-        dice = Dice(seed)
+        dice = kind(seed)
         text = dice.text()
         rules, router = configuration(text), self._router
         put_in_force(router, rules)
         asked = configuration(altered(text))
-        judge, live = Policy(asked, DEFAULT), LiveAdmission(asked, DEFAULT, adopts=False)
+        judge, live = policy_of(asked, DEFAULT), LiveAdmission(asked, DEFAULT, adopts=False)
         drawn, now = dice.openings(rules, count), time.time()
         timed = {number: replace(each, time=now) for number, each in drawn.items()}
         openings = _told_apart(timed, Policy(rules, DEFAULT))
@@ -192,12 +199,16 @@ def running_differential(state: Path) -> Iterator[Differential]:
         yield Differential(router, log, conntrack)
 
 
+_KINDS = {"all": (Dice, ObjectDice), "before-8.3": (Dice,), "from-8.3": (ObjectDice,)}
+
+
 def main() -> int:
     """Compare so many packets; the exit code is 1 where they differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=100_000, help="how many packets at least")
     parser.add_argument("--seed", type=int, default=1, help="of the first rule file")
     parser.add_argument("--packets", type=int, default=250, help="to each rule file")
+    parser.add_argument("--versions", choices=_KINDS, default="all", help="of the rule files")
     arguments = parser.parse_args()
     began, seed, different = time.monotonic(), arguments.seed, 0
     with (
@@ -205,9 +216,10 @@ def main() -> int:
         running_differential(Path(state)) as differential,
     ):
         while differential.pairs < arguments.pairs and different < 10:
-            for found in differential.disagreements(seed, arguments.packets):
-                print(found, flush=True)
-                different += 1
+            for kind in _KINDS[arguments.versions]:
+                for found in differential.disagreements(seed, arguments.packets, kind=kind):
+                    print(found, flush=True)
+                    different += 1
             seed += 1
             if not seed % 20 or differential.pairs >= arguments.pairs:
                 print(

@@ -24,9 +24,9 @@ from appliance.admission import Opening
 from appliance.box import Box
 from appliance.config.model import Configuration
 from appliance.live import connmark
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install
 from appliance.live.kernel import Changes, wanted_settings
-from appliance.live.netfilter import compile_rules
 from appliance.live.state import journal_file
 from tests.namespaces import Namespace, Network
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from appliance.admission import Opening
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install, withdraw
-from appliance.live.netfilter import compile_rules
 from tests.live.dice import SIX
 from tests.live.router import Router, put_in_force, reload, running_router
 from tests.namespaces import needs_namespaces

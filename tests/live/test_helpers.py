@@ -18,9 +18,9 @@ from appliance.box import Box
 from appliance.config.helpers import FTP, H225, PPTP, RAS, SIP, SIP_UDP, TFTP
 from appliance.config.model import Configuration, Fixup
 from appliance.live import connmark
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install, missing_helpers, withdraw
 from appliance.live.kernel import Changes, wanted_settings
-from appliance.live.netfilter import compile_rules
 from appliance.live.state import journal_file
 from tests.namespaces import Namespace, Network, needs_namespaces
 from tests.policy.rules import TWO_INTERFACES, configuration

@@ -7,9 +7,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from appliance.admission import Opening
+from appliance.live.compilation import compile_rules
 from appliance.live.hits import Hits, kept_counts, read_hits, saved_counts
 from appliance.live.iptables import install
-from appliance.live.netfilter import Rules, compile_rules
+from appliance.live.netfilter import Rules
 from appliance.live.table import Chain, Table
 from tests.live.router import running_router
 from tests.namespaces import needs_namespaces

@@ -17,6 +17,7 @@ from appliance.box import Box
 from appliance.errors import FindingsError, PixguardError
 from appliance.live import kernel
 from appliance.live.command import ip
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install
 from appliance.live.kernel import (
     Address,
@@ -27,7 +28,6 @@ from appliance.live.kernel import (
     Sysctl,
     wanted_settings,
 )
-from appliance.live.netfilter import compile_rules
 from appliance.live.state import journal_file
 from tests.namespaces import Namespace, Network, needs_namespaces
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration

@@ -12,7 +12,7 @@ from appliance.box import Box
 from appliance.config.model import RuleLine
 from appliance.errors import PixguardError
 from appliance.live import connmark
-from appliance.live.netfilter import compile_rules, print_rules
+from appliance.live.compilation import compile_rules, print_rules
 from appliance.live.table import Table
 from tests.config.seven import SEVEN
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration

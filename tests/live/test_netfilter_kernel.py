@@ -16,9 +16,9 @@ from netfilterqueue import NetfilterQueue, Packet
 from appliance.admission import Opening
 from appliance.box import Box
 from appliance.live import connmark
+from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install, withdraw
 from appliance.live.kernel import Changes, wanted_settings
-from appliance.live.netfilter import compile_rules
 from tests.live.router import Router, running_router
 from tests.namespaces import Namespace, Network, needs_namespaces
 from tests.policy.rules import TWO_INTERFACES, configuration

@@ -13,7 +13,7 @@ from appliance.config.table import TABLE
 from appliance.diff.comparison import compare
 from appliance.diff.packets import sample
 from appliance.errors import PixguardError, Severity
-from appliance.live.netfilter import compile_rules
+from appliance.live.compilation import compile_rules
 from appliance.policy.policy import Policy
 from appliance.policy.review import review
 from appliance.protocol import ICMP, TCP
