@@ -22,7 +22,7 @@ from appliance.live.conntrack import Conntrack
 from appliance.live.denials import Denials
 from appliance.live.packet_log import PacketLog
 from appliance.policy.judgement import policy_of
-from appliance.policy.policy import Decision
+from appliance.policy.policy import Decision, Policy
 from appliance.protocol import ICMP, TCP, UDP
 from appliance.smtp.release import DEFAULT
 from tests.live.dice import Dice
@@ -75,7 +75,7 @@ class Differential:
         judge, live = policy_of(asked, DEFAULT), LiveAdmission(asked, DEFAULT, adopts=False)
         drawn, now = dice.openings(rules, count), time.time()
         timed = {number: replace(each, time=now) for number, each in drawn.items()}
-        openings = _told_apart(timed, Policy(rules, DEFAULT))
+        openings = _told_apart(timed, policy_of(rules, DEFAULT))
         router.marks.clear()
         router.queued.clear()
         for number, opening in openings.items():
