@@ -408,15 +408,15 @@ class Stream:
                 low, high = max(start, piece.start), min(end, piece.end)
                 if low >= high:
                     continue
-                cut = slice(low - piece.start, high - piece.start)
-                theirs, ours = payload[low - start : high - start], piece.original[cut]
+                lower, upper = low - piece.start, high - piece.start
+                theirs, ours = payload[low - start : high - start], piece.original[lower:upper]
                 if theirs != ours:
                     differs.append(low + _first_difference(theirs, ours))
                 if piece.own:
                     continue
                 out, copy = piece.out, piece.forwarded
                 if piece.even:
-                    out, copy = out + cut.start, copy[cut]
+                    out, copy = out + lower, copy[lower:upper]
                 add_run(runs, Run(out, copy))
         fresh = payload[max(self.received - start, 0) :]
         base = end - len(fresh)
