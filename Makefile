@@ -4,15 +4,16 @@
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
 #     make differential            the kernel against the policy, 100,000 packets
-#     make bench                 what it costs, beside the plain kernel (docs/performance.md)
+#     make bench                   what it costs, beside the plain kernel (docs/performance.md)
 #     make lint                    ruff and mypy
 #     make setup                   .venv/bin/pixguard, and nothing run
+#     make install                 the command and the service of this directory (docs/service.md)
 
 TIME = 60
 PAIRS = 100000
 SEED = 1
 
-.PHONY: run test fuzz differential bench lint setup
+.PHONY: run test fuzz differential bench lint setup install
 
 run:
 	@scripts/setup.sh run
@@ -42,3 +43,12 @@ lint:
 
 setup:
 	@scripts/setup.sh run
+
+install: setup
+	install -d $(DESTDIR)/usr/local/bin
+	ln -sfn $(CURDIR)/.venv/bin/pixguard $(DESTDIR)/usr/local/bin/pixguard
+	install -D -m 644 -t $(DESTDIR)/etc/systemd/system packaging/*.service
+	install -D -m 644 packaging/pixguard.sysusers $(DESTDIR)/etc/sysusers.d/pixguard.conf
+	install -D -m 644 packaging/pixguard.modules $(DESTDIR)/etc/modules-load.d/pixguard.conf
+	install -D -m 644 packaging/pixguard.sysctl $(DESTDIR)/etc/sysctl.d/60-pixguard.conf
+	install -d -m 755 $(DESTDIR)/etc/pixguard

@@ -84,7 +84,8 @@ class Box:
         allow_tls: whether STARTTLS is let through, where the release can do that.
         adopt: whether a connection is taken up whose beginning was not seen.
         fail_open: whether inspected connections pass unread while no worker is there to read.
-        user: name of the unprivileged user that workers run as.
+        user: name of the unprivileged user that workers run as, None for nobody if root has
+            started the appliance, else for who has.
         log: file that log lines are appended to, None for standard error.
         json_log: file that each event is appended to as JSON, None for none.
         state: directory for what must be put back after a crash.
@@ -103,7 +104,7 @@ class Box:
     allow_tls: bool = False
     adopt: bool = False
     fail_open: bool = False
-    user: str = "nobody"
+    user: str | None = None
     log: Path | None = None
     json_log: Path | None = None
     state: Path = Path("/run/pixguard")

@@ -137,10 +137,24 @@ def releases() -> None:
 @click.option("--box", type=FILE, required=True, help="Box file.")
 @click.option("--replace", is_flag=True, help="Take the place of one that runs, and its mail.")
 def run(config: Path, box: Path, replace: bool) -> int:
-    """Be the firewall of this machine (root)."""
+    """Be the firewall of this machine (root, or the service's user)."""
     from appliance.live.appliance import run_appliance
 
     return run_appliance(config, box, replace)
+
+
+@main.command()
+@click.option("--box", type=FILE, help="Box file.")
+@click.option("--undo", is_flag=True, help="Let pass again what the machine forwards.")
+def close(box: Path | None, undo: bool) -> int:
+    """Let nothing pass between the interfaces while the firewall is not up (root)."""
+    from appliance.live.closed import close_interfaces, undo_close
+
+    if undo:
+        return undo_close()
+    if box is None:
+        raise click.UsageError("--box says between which interfaces, or --undo that it ends")
+    return close_interfaces(box)
 
 
 @main.command()

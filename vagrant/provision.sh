@@ -9,16 +9,17 @@ interface_of() {
 }
 
 router() {
-    scripts/setup.sh run
-    ln -sf /opt/pixguard/.venv/bin/pixguard /usr/local/bin/pixguard
-    mkdir -p /etc/pixguard
+    scripts/setup.sh packages make
+    make install
+    systemd-sysusers
+    systemctl restart systemd-modules-load systemd-sysctl
     cp rules/pix-6.3.conf /etc/pixguard/pixguard.conf
     sed -e "s/^  outside: .*/  outside: $(interface_of 203.0.113.1)/" \
         -e "s/^  inside: .*/  inside: $(interface_of 10.1.1.1)/" \
         rules/box.yaml >/etc/pixguard/box.yaml
-    cp packaging/pixguard.service /etc/systemd/system/
     systemctl daemon-reload
-    systemctl enable pixguard
+    systemctl enable pixguard-closed pixguard
+    systemctl restart pixguard-closed
     systemctl restart pixguard
 }
 

@@ -26,7 +26,7 @@ from appliance.errors import PixguardError, printable
 from appliance.lab.namespace import Namespace
 from appliance.lab.tap import Tap
 from appliance.lab.topology import CLIENT, INTERFACES, SERVER, Topology
-from appliance.live.privileges import SUPERVISOR, require_capabilities
+from appliance.live.privileges import CHANGE_OF_USER, SUPERVISOR, require_capabilities
 from appliance.live.state import counters_file
 
 PATIENCE = 20.0
@@ -281,7 +281,7 @@ def require_tools() -> None:
             "the lab makes network namespaces and loads netfilter rules in them, which takes "
             "root: try sudo; `pixguard replay` needs no root"
         )
-    require_capabilities("CAP_SYS_ADMIN", *SUPERVISOR)
+    require_capabilities("CAP_SYS_ADMIN", *SUPERVISOR, *CHANGE_OF_USER)
     missing = {package for command, package in COMMANDS.items() if not shutil.which(command)}
     if missing:
         raise PixguardError(f"a command is missing; install: {' '.join(sorted(missing))}")

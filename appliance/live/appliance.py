@@ -17,8 +17,8 @@ from appliance.live.iptables import install, missing_helpers, withdraw
 from appliance.live.kernel import LIBERAL, Changes, Setting, wanted_settings
 from appliance.live.log import Log
 from appliance.live.netfilter import Rules
-from appliance.live.notify import notify
-from appliance.live.privileges import SUPERVISOR, find_user, require_capabilities
+from appliance.live.notify import notify, notify_reloading
+from appliance.live.privileges import require_privileges
 from appliance.live.state import alone, journal_file
 from appliance.live.supervisor import Supervisor
 from appliance.smtp.release import ANSWERS
@@ -42,8 +42,7 @@ def run_appliance(config: Path, box: Path, replace: bool) -> int:
     configuration = load_configuration(config)
     for finding in machine.left_out(configuration):
         click.echo(finding, err=True)
-    require_capabilities(*SUPERVISOR)
-    find_user(machine.user)
+    require_privileges(machine.user)
     log = Log(machine.log, machine.json_log)
     try:
         with alone(machine.state, replace) as taking_over:
@@ -159,6 +158,7 @@ class Appliance:
 
     def _reload(self) -> None:
         """Read the rule file again; if it is bad, what was in force stays in force."""
+        notify_reloading()
         try:
             self._log.reopen()
             reading = read_file(self._rule_file)
@@ -171,6 +171,7 @@ class Appliance:
             self._log.write(f"pixguard: not reloaded, the old rules stay in force: {error}")
         else:
             self._log.write(f"pixguard: reloaded: {self._summary()}")
+        notify("READY=1")
 
     def _take(self, configuration: Configuration) -> None:
         release = self._box.inspect_as(configuration.version)

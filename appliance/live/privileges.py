@@ -1,4 +1,4 @@
-"""Root given up, but for the two capabilities that packets need.
+"""Privileges: what the appliance needs of them, and what a worker keeps.
 
 Sources: capabilities(7), prctl(2), linux/capability.h.
 """
@@ -14,6 +14,7 @@ from signal import Signals
 from appliance.errors import PixguardError
 
 CAPABILITIES = {
+    "CAP_DAC_READ_SEARCH": 2,
     "CAP_SETGID": 6,
     "CAP_SETUID": 7,
     "CAP_NET_ADMIN": 12,
@@ -22,55 +23,92 @@ CAPABILITIES = {
 }
 """Numbers of capabilities, by name."""
 
-SUPERVISOR = ("CAP_SETGID", "CAP_SETUID", "CAP_NET_ADMIN", "CAP_NET_RAW")
-"""Those that the appliance needs at its start."""
+SUPERVISOR = ("CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN", "CAP_NET_RAW")
+"""Those that the appliance needs; the first for the counters of queues, which root may read."""
+
+CHANGE_OF_USER = ("CAP_SETGID", "CAP_SETUID")
+"""Those that it needs besides if workers run as another user."""
 
 WORKER = ("CAP_NET_ADMIN", "CAP_NET_RAW")
 """Those that a worker keeps: verdicts need the one, packets of the engine's own the other."""
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_NO_NEW_PRIVS = 1, 8, 38
+_NOBODY = "nobody"
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def become(user: str) -> None:
+def become(user: str | None) -> bool:
     """Turn this process into an unprivileged one with the worker's capabilities alone.
 
     Args:
-        user: name of the user to run as.
+        user: name of the user to run as, None for nobody if this is root, else for who it is.
+
+    Returns:
+        whether it is another user than before.
 
     Raises:
         PixguardError: there is no such user, or the kernel refuses.
     """
     entry = find_user(user)
+    other = entry.pw_uid != os.geteuid()
     try:
-        _prctl(_PR_SET_KEEPCAPS, 1)
-        os.setgroups([])
-        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+        if other:
+            _prctl(_PR_SET_KEEPCAPS, 1)
+            os.setgroups([])
+            os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+            os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
         _set_capabilities(sum(1 << CAPABILITIES[name] for name in WORKER))
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        # No other worker may read this one's memory; a change of user would see to that, too.
+        _prctl(_PR_SET_DUMPABLE, 0)
     except OSError as error:
-        raise PixguardError(f"cannot become the user {user}: {error.strerror}") from error
+        raise PixguardError(f"cannot become the user {entry.pw_name}: {error.strerror}") from error
     require_capabilities(*WORKER)
+    return other
 
 
-def find_user(name: str) -> pwd.struct_passwd:
-    """Look up a user of this machine.
+def find_user(name: str | None) -> pwd.struct_passwd:
+    """Look up the user that workers run as.
 
     Args:
-        name: its name.
+        name: its name, None for nobody if this is root, else for who it is.
 
     Raises:
         PixguardError: there is no such user.
     """
     try:
-        return pwd.getpwnam(name)
+        if name is None and os.geteuid():
+            return pwd.getpwuid(os.geteuid())
+        return pwd.getpwnam(name or _NOBODY)
     except KeyError as error:
         raise PixguardError(
-            f"this machine has no user {name}; `user` in the box file names the one that "
-            "workers run as"
+            f"this machine has no user {name or os.geteuid() or _NOBODY}; `user` in the box file "
+            "names the one that workers run as"
+        ) from error
+
+
+def require_privileges(user: str | None) -> None:
+    """Check that this process may be the firewall.
+
+    Args:
+        user: the user that workers are to run as, as `find_user` takes it.
+
+    Raises:
+        PixguardError: there is no such user, or a capability is missing.
+    """
+    entry = find_user(user)
+    require_capabilities(*SUPERVISOR)
+    if entry.pw_uid == os.geteuid():
+        return
+    try:
+        require_capabilities(*CHANGE_OF_USER)
+    except PixguardError as error:
+        raise PixguardError(
+            f"workers cannot become the user {entry.pw_name}: {error}. Or leave `user` out of the "
+            "box file, or start as that user with the other capabilities, as the service does"
         ) from error
 
 

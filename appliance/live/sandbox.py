@@ -23,10 +23,15 @@ _REFUSED = (
     *("execve", "execveat", "fork", "vfork", "clone", "clone3"),
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd"),
     *("kill", "tkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo"),
+    *("setpriority", "ioprio_set", "sched_setscheduler", "sched_setattr", "sched_setparam"),
+    *("sched_setaffinity", "process_madvise", "process_mrelease", "kcmp"),
     # Files: made, emptied, removed, renamed; how they are opened is looked at below.
     *("creat", "openat2", "truncate"),
     *("mkdir", "mkdirat", "mknod", "mknodat", "rmdir", "unlink", "unlinkat"),
     *("link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2"),
+    # Files: whose they are, and who may read them.
+    *("chmod", "fchmod", "fchmodat", "chown", "lchown", "fchown", "fchownat"),
+    *("setxattr", "lsetxattr", "fsetxattr", "utime", "utimes", "utimensat", "futimesat"),
     # Sockets that others could reach.
     *("bind", "listen"),
     # Ways around this filter, and parts of the kernel in which capabilities are worth more.
@@ -47,9 +52,9 @@ _SOCKET_TYPE = 0xF  # linux/net.h, SOCK_TYPE_MASK
 def enter() -> None:
     """From now on, have the kernel refuse this process what a worker never does.
 
-    It can start no program, process or thread, signal or look into no other process, make, remove
-    or rename no file and open one only to read it, and open no socket but for datagrams of UDP or
-    within the machine. Open files and sockets stay usable.
+    It can start no program, process or thread, signal, look into or slow down no other process,
+    make, remove, rename or give away no file and open one only to read it, and open no socket but
+    for datagrams of UDP or within the machine. Open files and sockets stay usable.
 
     Raises:
         PixguardError: this machine cannot do that; nothing has changed.
@@ -67,6 +72,8 @@ def enter() -> None:
             calls.add_rule(refuse, name, pyseccomp.Arg(place, pyseccomp.MASKED_EQ, flag, flag))
     # To end itself, as abort(3) does.
     calls.add_rule(refuse, "tgkill", pyseccomp.Arg(0, pyseccomp.NE, os.getpid()))
+    # Another process's limits; its own are read by the same call.
+    calls.add_rule(refuse, "prlimit64", pyseccomp.Arg(0, pyseccomp.NE, 0))
     # The name of an interface and the MTU of a route are asked for by such a socket.
     calls.add_rule(refuse, "socket", pyseccomp.Arg(0, pyseccomp.GT, socket.AF_INET))
     for kind in set(range(_SOCKET_TYPE + 1)) - {socket.SOCK_DGRAM}:

@@ -33,6 +33,7 @@ from appliance.live.messages import (
     Recorded,
     Stop,
 )
+from appliance.live.notify import Heartbeat
 from appliance.live.state import (
     connections_file,
     counters_file,
@@ -85,6 +86,14 @@ class WorkerProcess:
         self._past = Counters()
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: Channel
+
+    def answers(self, now: float) -> bool:
+        """Whether it judges packets, as far as anyone can tell.
+
+        Args:
+            now: time of the monotonic clock in seconds.
+        """
+        return bool(self.process) and self.configured and now < self.heard_at + SILENCE
 
     @property
     def total(self) -> Counters:
@@ -229,6 +238,7 @@ class Supervisor:
         Args:
             reload: called on SIGHUP; its PixguardError is logged.
         """
+        heartbeat = Heartbeat()
         while not self.stopping:
             if self._reload_wanted:
                 self._reload_wanted = False
@@ -249,6 +259,20 @@ class Supervisor:
             if now >= self._count_at:
                 self._count_at = now + COUNT_EVERY
                 self.write_counters()
+                heartbeat.beat(now, self._answering(now) == len(self._workers), self.status())
+
+    def status(self) -> str:
+        """How the appliance is, in a line."""
+        total = sum((worker.total for worker in self._workers), Counters())
+        connections = sum(worker.usage.connections for worker in self._workers)
+        answering = self._answering(time.monotonic())
+        return (
+            f"{answering} of {len(self._workers)} workers answer; {connections:,} connections, "
+            f"{total.packets:,} packets inspected"
+        )
+
+    def _answering(self, now: float) -> int:
+        return sum(worker.answers(now) for worker in self._workers)
 
     def stop(self) -> None:
         """End the workers and write their last counters; if replaced, connections too."""

@@ -141,15 +141,23 @@ class Worker:
         self._names = {0: ""}  # an interface may have come again under another number
         self._channel.send(Configured())
 
-    def confine(self, tells: bool) -> None:
+    def confine(self, needed: bool, tells: bool) -> None:
         """Give up what a worker does not need, if the kernel can keep it from that.
 
         Args:
+            needed: whether nothing else keeps this worker from its supervisor.
             tells: whether to say so if it cannot; one worker says it for all.
+
+        Raises:
+            PixguardError: the kernel cannot, and it is needed.
         """
         try:
             enter()
         except PixguardError as error:
+            if needed:
+                raise PixguardError(
+                    f"{error}: workers that run as the user of their supervisor need it"
+                ) from error
             if tells:
                 self._say(f"pixguard: {error}; workers run without it")
 
@@ -380,9 +388,9 @@ def main() -> None:
         order = _first_order(channel)
         with os.fdopen(int(sys.argv[1]), "r+b") as connections:
             worker = Worker(channel, order.queue, order.box, connections)
-            become(order.box.user)
+            other = become(order.box.user)
             end_with(parent)
-            worker.confine(tells=order.queue == order.box.queue)
+            worker.confine(needed=not other, tells=order.queue == order.box.queue)
             worker.take_over()
             worker.configure(order)
             worker.run()

@@ -43,7 +43,7 @@ def test_the_least_box_has_the_documented_defaults(tmp_path: Path) -> None:
         queue_length=8192,
         release=None,
         segmentation=Segmentation.RELEASE,
-        user="nobody",
+        user=None,
         log=None,
         json_log=None,
         state=Path("/run/pixguard"),

@@ -67,7 +67,8 @@ class Workplace:
         etc.mkdir()
         shutil.copy(ROOT / "rules" / "pix-6.3.conf", etc / "pixguard.conf")
         shutil.copy(ROOT / "rules" / "box.yaml", etc)
-        shutil.copy(ROOT / "packaging" / "pixguard.service", self.root / "etc/systemd/system")
+        for unit in (ROOT / "packaging").glob("*.service"):
+            shutil.copy(unit, self.root / "etc/systemd/system")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the copy; a lab waits until another one that has its name is gone."""
@@ -138,15 +139,32 @@ def _dry_make(workplace: Workplace, words: list[str]) -> None:
             assert selected.returncode == 0, selected.stdout
 
 
+def _install(workplace: Workplace, words: list[str]) -> None:
+    # The set-up, an old file to this make, may install packages.
+    done = workplace.run("make", "--old-file=setup", *words[1:], f"DESTDIR={workplace.root}")
+    assert done.returncode == 0, done.stdout
+
+
+def _sysusers(workplace: Workplace, words: list[str]) -> None:
+    assert words == ["systemd-sysusers"]
+    assert "u pixguard " in (workplace.root / "etc/sysusers.d/pixguard.conf").read_text()
+
+
 def _unit(workplace: Workplace, words: list[str]) -> None:
-    unit = (workplace.root / "etc/systemd/system/pixguard.service").read_text()
+    def section(service: str, name: str) -> bool:
+        unit = workplace.root / "etc/systemd/system" / f"{service}.service"
+        return f"\n{name}" in unit.read_text()
+
     match words[1:]:
         case ["daemon-reload"]:
             pass
-        case ["enable", "--now", "pixguard"]:
-            assert "\n[Install]\n" in unit
+        case ["restart", "systemd-modules-load", "systemd-sysctl"]:
+            assert (workplace.root / "etc/modules-load.d/pixguard.conf").exists()
+            assert (workplace.root / "etc/sysctl.d/60-pixguard.conf").exists()
+        case ["enable", "--now", *services]:
+            assert all(section(each, "[Install]\n") for each in services)
         case ["reload", "pixguard"]:
-            assert "\nExecReload=" in unit
+            assert section("pixguard", "ExecReload=")
         case _:
             raise AssertionError(f"nothing is known of {shlex.join(words)}")
 
@@ -190,7 +208,8 @@ def _appliance(workplace: Workplace, words: list[str]) -> None:
 
 ELSEWHERE = (
     Elsewhere("git clone", "it fetches the project from where it is published", _clone),
-    Elsewhere("make -C /opt/pixguard setup", "it may install packages", _dry_make),
+    Elsewhere("make -C /opt/pixguard install", "it may install packages", _install),
+    Elsewhere("systemd-sysusers", "it would make a user on the machine that tests", _sysusers),
     Elsewhere("make setup", "it may install packages", _dry_make),
     Elsewhere("make test", "the tests would run themselves", _dry_make),
     Elsewhere("pixguard run", "it makes a firewall of the machine until it is ended", _appliance),

@@ -26,7 +26,7 @@ pytestmark = needs_namespaces
 RULES = Path(__file__).parents[2] / "rules" / "pix-6.3.conf"
 
 PROGRAM = """\
-import ctypes, os, signal, socket, subprocess, sys, threading
+import ctypes, os, resource, signal, socket, subprocess, sys, threading
 from appliance.live.privileges import _prctl
 from appliance.live.sandbox import enter
 
@@ -70,7 +70,14 @@ REFUSED = [
     "os.link('old', 'hard')",
     "os.rename('old', 'older')",
     "os.remove('older')",
+    "os.chmod('old', 0o600)",
+    "os.chown('old', 0, 0)",
+    "os.utime('old')",
+    "os.setxattr('old', 'user.a', b'b')",
     "os.kill(os.getppid(), 0)",
+    "os.setpriority(os.PRIO_PROCESS, os.getppid(), 1)",
+    "os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0))",
+    "resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
     "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
     "call(libc.tgkill(os.getppid(), os.getppid(), 0))",
     "call(libc.ptrace(PTRACE_ATTACH, NOBODY, 0, 0))",
@@ -90,6 +97,7 @@ REFUSED = [
 ALLOWED = [
     "kept.write(b'connections'); kept.flush(); kept.truncate(0)",
     "open('old').read()",
+    "resource.getrlimit(resource.RLIMIT_CPU)",
     "import tomllib",  # nothing that the program has loaded needs it
     "socket.if_indextoname(1)",
     "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 1))",

@@ -67,6 +67,6 @@ def test_provisioning_asks_for_a_role() -> None:
 def test_provisioning_uses_files_that_are_there() -> None:
     text = (VAGRANT / "provision.sh").read_text()
     named = re.findall(r"\b(?:rules|packaging|scripts)/[\w.-]+", text)
-    assert {name.split("/")[0] for name in named} == {"rules", "packaging", "scripts"}
+    assert {name.split("/")[0] for name in named} == {"rules", "scripts"}
     for name in named:
         assert (VAGRANT.parent / name).is_file(), name
