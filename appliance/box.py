@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -88,6 +89,7 @@ class Box:
             started the appliance, else for who has.
         log: file that log lines are appended to, None for standard error.
         json_log: file that each event is appended to as JSON, None for none.
+        metrics: address and port at which Prometheus may ask for metrics, None for none.
         state: directory for what must be put back after a crash.
     """
 
@@ -107,6 +109,7 @@ class Box:
     user: str | None = None
     log: Path | None = None
     json_log: Path | None = None
+    metrics: tuple[str, int] | None = None
     state: Path = Path("/run/pixguard")
 
     def inspect_as(self, version: Version | None) -> Release:
@@ -186,8 +189,15 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _listener(text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    return str(IPv4Address(address)), _decimal(port)
+
+
 Decimal: TypeAlias = Annotated[int, BeforeValidator(_decimal)]
 Switch: TypeAlias = Annotated[bool, BeforeValidator(_switch)]
+Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
+Listener: TypeAlias = Annotated[tuple[str, Port], BeforeValidator(_listener)]
 AbsolutePath: TypeAlias = Annotated[Path, BeforeValidator(_absolute)]
 
 
@@ -249,6 +259,9 @@ _RULES = {
     ),
     "log": _Rule(TypeAdapter(AbsolutePath), "log is the absolute path of a file"),
     "json-log": _Rule(TypeAdapter(AbsolutePath), "json-log is the absolute path of a file"),
+    "metrics": _Rule(
+        TypeAdapter(Listener), "metrics is an address and a port, such as 127.0.0.1:9461"
+    ),
     "state": _Rule(TypeAdapter(AbsolutePath), "state is the absolute path of a directory"),
 }
 _BUGS = "bugs"

@@ -158,6 +158,22 @@ def close(box: Path | None, undo: bool) -> int:
 
 
 @main.command()
+@click.option(
+    "--box",
+    type=FILE,
+    default=Path("/etc/pixguard/box.yaml"),
+    show_default=True,
+    help="Box file of the appliance.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(box: Path, as_json: bool) -> int:
+    """Say how the appliance is (exit 0: well, 1: not quite, 2: it does not run)."""
+    from appliance.live.status import print_status
+
+    return print_status(box, as_json)
+
+
+@main.command()
 @click.option("--config", required=True, type=FILE, help="Rule file.")
 @click.option("--box", type=FILE, required=True, help="Box file.")
 def rules(config: Path, box: Path) -> int:

@@ -16,6 +16,7 @@ from appliance.live.compilation import compile_rules
 from appliance.live.iptables import install, missing_helpers, withdraw
 from appliance.live.kernel import LIBERAL, Changes, Setting, wanted_settings
 from appliance.live.log import Log
+from appliance.live.metrics import serve_metrics
 from appliance.live.netfilter import Rules
 from appliance.live.notify import notify, notify_reloading
 from appliance.live.privileges import require_privileges
@@ -95,6 +96,8 @@ class Appliance:
                 return  # the signal reached a worker, too, as systemd sends it
             self._log.write(f"pixguard: the firewall is up: {self._summary()}")
             self._supervisor.write_counters()
+            if self._box.metrics:
+                undo.enter_context(serve_metrics(*self._box.metrics, self._supervisor))
             notify("READY=1")
             self._supervisor.run(self._reload)
             notify("STOPPING=1")
@@ -157,7 +160,11 @@ class Appliance:
         return compile_rules(configuration, box, missing)
 
     def _reload(self) -> None:
-        """Read the rule file again; if it is bad, what was in force stays in force."""
+        """Read the rule file again; if it is bad, what was in force stays in force.
+
+        Raises:
+            PixguardError: it is bad, and how.
+        """
         notify_reloading()
         try:
             self._log.reopen()
@@ -168,10 +175,10 @@ class Appliance:
                 raise PixguardError("the rule file has errors")
             self._take(reading.configuration)
         except PixguardError as error:
-            self._log.write(f"pixguard: not reloaded, the old rules stay in force: {error}")
-        else:
-            self._log.write(f"pixguard: reloaded: {self._summary()}")
-        notify("READY=1")
+            raise PixguardError(f"not reloaded, the old rules stay in force: {error}") from error
+        finally:
+            notify("READY=1")
+        self._log.write(f"pixguard: reloaded: {self._summary()}")
 
     def _take(self, configuration: Configuration) -> None:
         release = self._box.inspect_as(configuration.version)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from appliance.verdict import Verdict
 
 QUEUES = Path("/proc/self/net/netfilter/nfnetlink_queue")
 """One line a queue that somebody listens to, in this process's network namespace."""
+
+
+TIMES = (5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 1e-1)
+"""Seconds: bounds of the classes that the time spent on a packet is counted in; above is one more.
+
+A short packet takes some 100 µs, an edited one of 64 KiB a millisecond."""
 
 
 @dataclass(slots=True)
@@ -28,6 +36,9 @@ class Counters:
         lost_lines: log lines that found no room.
         suppressed_lines: log lines that were one too many of their message.
         events: number of events, by kind.
+        denials: number of denied packets that were told of, by the message that they draw.
+        seconds: spent on packets.
+        times: number of packets, by the class of TIMES that the time spent on them is in.
     """
 
     packets: int = 0
@@ -41,14 +52,20 @@ class Counters:
     lost_lines: int = 0
     suppressed_lines: int = 0
     events: dict[str, int] = field(default_factory=dict)
+    denials: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    times: list[int] = field(default_factory=lambda: [0] * (len(TIMES) + 1))
 
-    def count(self, size: int, verdict: Verdict) -> None:
+    def count(self, size: int, verdict: Verdict, seconds: float) -> None:
         """Count a packet.
 
         Args:
             size: its length in bytes.
             verdict: what became of it.
+            seconds: how long that took.
         """
+        self.seconds += seconds
+        self.times[bisect_left(TIMES, seconds)] += 1
         self.packets += 1
         self.octets += size
         if not verdict.forward:
@@ -66,11 +83,26 @@ class Counters:
         """
         self.events[kind] = self.events.get(kind, 0) + 1
 
+    def count_denial(self, message: str) -> None:
+        """Count a denied packet that is told of.
+
+        Args:
+            message: number of the message that it draws.
+        """
+        self.denials[message] = self.denials.get(message, 0) + 1
+
     def __add__(self, other: Counters) -> Counters:
         own, others = asdict(self), asdict(other)
-        events = Counter(own.pop("events"))
-        events.update(others.pop("events"))
-        return Counters(**{name: own[name] + others[name] for name in own}, events=dict(events))
+        sums: dict[str, Any] = {name: own[name] + others[name] for name in own.keys() - _COMPOUND}
+        for name in ("events", "denials"):
+            counted = Counter(own[name])
+            counted.update(others[name])
+            sums[name] = dict(counted)
+        sums["times"] = [one + more for one, more in zip(self.times, other.times, strict=True)]
+        return Counters(**sums)
+
+
+_COMPOUND = {"events", "denials", "times"}
 
 
 @dataclass(frozen=True, slots=True)

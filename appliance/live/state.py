@@ -16,6 +16,9 @@ from pathlib import Path
 
 from appliance.errors import PixguardError
 
+GLANCE = 0.25
+"""Seconds after which a lock that is held is no longer taken for somebody's look at it."""
+
 PATIENCE = 30.0
 """Seconds that another appliance has to hand over."""
 
@@ -115,20 +118,21 @@ def alone(state: Path, replace: bool) -> Iterator[bool]:
     # Whoever is asked before it can hand over, is asked again.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     asked = False
-    deadline = time.monotonic() + PATIENCE
+    begun = time.monotonic()
     while True:
         try:
             handle = _lock(path)
             break
         except BlockingIOError:
-            if not replace:
+            waited = time.monotonic() - begun
+            if not replace and waited > GLANCE:
                 raise PixguardError(
                     "another pixguard is the firewall of this network namespace; "
                     "`pixguard run --replace` takes its place"
                 ) from None
-            if time.monotonic() > deadline:
+            if waited > PATIENCE:
                 raise PixguardError("the other pixguard does not hand over") from None
-            asked |= _ask_to_hand_over(path)
+            asked |= replace and _ask_to_hand_over(path)
             time.sleep(0.05)
         except OSError as error:
             raise PixguardError(
@@ -145,6 +149,33 @@ def alone(state: Path, replace: bool) -> Iterator[bool]:
         with suppress(OSError):  # not empty
             state.rmdir()
         os.close(handle)
+
+
+def is_running(state: Path) -> bool:
+    """Whether this network namespace has an appliance.
+
+    Args:
+        state: the box file's state directory.
+
+    Raises:
+        PixguardError: the directory cannot be read.
+    """
+    try:
+        handle = os.open(state / f"lock-{_namespace()}", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise PixguardError(
+            f"{state}: cannot read the directory: {error.strerror}; its owner or root may"
+        ) from error
+    try:
+        # Shared, so that whoever else looks is not in the way.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _ask_to_hand_over(lock: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import selectors
@@ -11,9 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter
 
 from appliance.box import Box
 from appliance.config.model import Configuration
@@ -59,6 +63,51 @@ FAULTS_KEPT = 8
 
 COUNT_EVERY = 0.5
 """Seconds between two writings of the counters."""
+
+
+State: TypeAlias = dict[str, Any]
+"""What the appliance tells of itself: docs/live.md, Counters."""
+
+
+@dataclass(slots=True)
+class Reloads:
+    """What became of reloads.
+
+    Args:
+        good: whose rule file is in force, or was.
+        bad: after which the old one stayed in force.
+        failure: why the last one was bad, "" if it was not.
+    """
+
+    good: int = 0
+    bad: int = 0
+    failure: str = ""
+
+    def succeeded(self) -> None:
+        """Count a good one."""
+        self.good += 1
+        self.failure = ""
+
+    def failed(self, reason: str) -> None:
+        """Count a bad one.
+
+        Args:
+            reason: why it was bad.
+        """
+        self.bad += 1
+        self.failure = reason
+
+
+def fingerprint(configuration: Configuration) -> str:
+    """What tells a configuration from others: 16 hexadecimal digits.
+
+    Args:
+        configuration: the configuration.
+    """
+    return hashlib.sha256(_CONFIGURATION.dump_json(configuration)).hexdigest()[:16]
+
+
+_CONFIGURATION = TypeAdapter(Configuration)
 
 
 class WorkerProcess:
@@ -181,6 +230,11 @@ class Supervisor:
         self._faults = 0
         self._written = ""
         self._count_at = 0.0
+        self._reloads = Reloads()
+        self._since = time.time()
+        self._fingerprint = fingerprint(configuration)
+        self.state: State = {}
+        """What the counters' file has, for readers in other threads: replaced, never changed."""
         self.stopping = False
         """Whether SIGTERM, SIGINT or SIGUSR1 has come."""
         self.replaced = False
@@ -226,6 +280,7 @@ class Supervisor:
             PixguardError: one of them does not take it.
         """
         self._configuration = configuration
+        self._fingerprint = fingerprint(configuration)
         self._log.configure(configuration.logging)
         alive = [worker for worker in self._workers if worker.process]
         for worker in alive:
@@ -245,7 +300,10 @@ class Supervisor:
                 try:
                     reload()
                 except PixguardError as error:
+                    self._reloads.failed(str(error))
                     self._log.write(f"pixguard: {error}")
+                else:
+                    self._reloads.succeeded()
             self._turn(COUNT_EVERY / 2)
             now = time.monotonic()
             for worker in self._workers:
@@ -297,33 +355,43 @@ class Supervisor:
 
     def write_counters(self) -> None:
         """Write what was counted, if it has changed."""
-        total = sum((worker.total for worker in self._workers), Counters())
-        numbers = {worker.queue for worker in self._workers}
-        content = json.dumps(
-            {
-                "total": asdict(total),
-                "workers": [
-                    {
-                        "queue": worker.queue,
-                        "process": worker.process.pid if worker.process else None,
-                        "restarts": worker.restarts,
-                        **asdict(worker.usage),
-                        **asdict(worker.total),
-                    }
-                    for worker in self._workers
-                ],
-                "syslog": asdict(self._log.datagrams),
-                "queues": [asdict(each) for each in read_queues() if each.number in numbers],
-            },
-            indent=1,
-        )
-        if content == self._written:
-            return
+        self.state = self._state(time.monotonic())
+        content = json.dumps(self.state, indent=1)
         try:
-            write(self._counters_file, content)
+            if content == self._written:
+                os.utime(self._counters_file)  # what it says holds still
+            else:
+                write(self._counters_file, content)
         except OSError as error:
             self._log.write(f"pixguard: {self._counters_file}: {error.strerror}")
         self._written = content
+
+    def _state(self, now: float) -> State:
+        total = sum((worker.total for worker in self._workers), Counters())
+        numbers = {worker.queue for worker in self._workers}
+        return {
+            "process": os.getpid(),
+            "since": self._since,
+            "configuration": {
+                "hash": self._fingerprint,
+                "release": self._box.inspect_as(self._configuration.version).name,
+            },
+            "reloads": asdict(self._reloads),
+            "total": asdict(total),
+            "workers": [
+                {
+                    "queue": worker.queue,
+                    "process": worker.process.pid if worker.process else None,
+                    "answers": worker.answers(now),
+                    "restarts": worker.restarts,
+                    **asdict(worker.usage),
+                    **asdict(worker.total),
+                }
+                for worker in self._workers
+            ],
+            "syslog": asdict(self._log.datagrams),
+            "queues": [asdict(each) for each in read_queues() if each.number in numbers],
+        }
 
     def _start(self, worker: WorkerProcess, taking_over: bool = False) -> None:
         worker.start(taking_over)

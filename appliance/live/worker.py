@@ -22,7 +22,7 @@ from appliance.admission import Admission, Opening
 from appliance.box import Box
 from appliance.config.model import Logging
 from appliance.errors import PixguardError, one_line
-from appliance.events import Event, Fault
+from appliance.events import Event, Fault, PacketDenied
 from appliance.firewall import Firewall
 from appliance.live import connmark
 from appliance.live.admission import LiveAdmission
@@ -242,10 +242,11 @@ class Worker:
         """Give a packet its verdict; an error costs this packet and its connection, no more."""
         data = packet.get_payload()
         self._mark = packet.get_mark() & connmark.ALL
+        now = self._now()
         try:
             verdict = self._firewall.receive(
                 data,
-                self._now(),
+                now,
                 self._name(packet.indev),
                 self._name(packet.outdev),
                 self._mark,
@@ -253,7 +254,6 @@ class Worker:
         except Exception:
             self._fault(traceback.format_exc())
             verdict = DROP
-        self._counters.count(len(data), verdict)
         if not verdict.forward:
             self._queue.drop(packet)
         elif verdict.edited is None:
@@ -263,6 +263,7 @@ class Worker:
         if verdict.released:
             self._queue.flush()
             self._release(verdict.released)
+        self._counters.count(len(data), verdict, self._now() - now)
 
     def _expire(self, now: float) -> None:
         try:
@@ -316,6 +317,8 @@ class Worker:
 
     def _report(self, event: Event) -> None:
         self._counters.count_event(kind(event))
+        if isinstance(event, PacketDenied):
+            self._counters.count_denial(event.reason.value)
         if isinstance(event, Fault):
             self._fault(event.trace)
             self._tell(Faulted(event.trace, event.packet.hex(), event.state.hex()))

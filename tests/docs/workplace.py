@@ -151,10 +151,7 @@ def _sysusers(workplace: Workplace, words: list[str]) -> None:
 
 
 def _unit(workplace: Workplace, words: list[str]) -> None:
-    def section(service: str, name: str) -> bool:
-        unit = workplace.root / "etc/systemd/system" / f"{service}.service"
-        return f"\n{name}" in unit.read_text()
-
+    installed, ours = workplace.root / "etc/systemd/system", workplace.tree / "packaging"
     match words[1:]:
         case ["daemon-reload"]:
             pass
@@ -162,9 +159,10 @@ def _unit(workplace: Workplace, words: list[str]) -> None:
             assert (workplace.root / "etc/modules-load.d/pixguard.conf").exists()
             assert (workplace.root / "etc/sysctl.d/60-pixguard.conf").exists()
         case ["enable", "--now", *services]:
-            assert all(section(each, "[Install]\n") for each in services)
-        case ["reload", "pixguard"]:
-            assert section("pixguard", "ExecReload=")
+            for service in services:
+                assert "\n[Install]\n" in (installed / f"{service}.service").read_text()
+        case ["reload", service]:
+            assert "\nExecReload=" in (ours / f"{service}.service").read_text()
         case _:
             raise AssertionError(f"nothing is known of {shlex.join(words)}")
 

@@ -10,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.lab.lab import Lab
 from appliance.lab.sessions import INWARD, converse
@@ -29,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "pixguard.service"
 RULES = ROOT / "rules" / "pix-6.3.conf"
 USER = "nobody"
+PORT = 9461
 
 
 class Service:
@@ -50,13 +53,12 @@ class Service:
         self.log.touch()
         os.chown(self.log, entry.pw_uid, entry.pw_gid)
         box = own_box(lab) | {"workers": 2, "state": str(state), "log": str(self.log)}
-        (directory / "box.yaml").write_text(json.dumps(box))
+        self.box = directory / "box.yaml"
+        self.box.write_text(json.dumps(box | {"metrics": f"127.0.0.1:{PORT}"}))
         confine = ["unshare", "--mount", sys.executable, "-m", "tests.live.confined"]
         run = [sys.executable, "-m", "appliance", "run", "--config", str(self.rules)]
         self.process = subprocess.Popen(
-            lab.router.command(
-                *confine, str(UNIT), USER, *run, "--box", str(directory / "box.yaml")
-            ),
+            lab.router.command(*confine, str(UNIT), USER, *run, "--box", str(self.box)),
             cwd=ROOT,
             env=os.environ
             | {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": str(1_000_000)},
@@ -74,6 +76,27 @@ class Service:
     def workers(self) -> list[int]:
         counters = next(self.state.glob("counters-*.json"))
         return [each["process"] for each in json.loads(counters.read_text())["workers"]]
+
+    def metrics(self) -> dict[str, float]:
+        """What Prometheus is told, by the name and labels."""
+
+        def ask() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10) as answer:
+                return str(answer.read().decode())
+
+        return {
+            sample.name + "".join(f" {value}" for value in sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(self.lab.router.call(ask))
+            for sample in family.samples
+        }
+
+    def status(self, *options: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "appliance", "status", "--box", str(self.box), *options]
+        done = subprocess.run(
+            self.lab.router.command(*command), check=False, capture_output=True, text=True
+        )
+        assert done.stderr == ""
+        return done.returncode, done.stdout
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -124,6 +147,70 @@ def test_its_processes_have_what_they_need_and_no_more(service: Service) -> None
         assert worker["NoNewPrivs"] == "1"
         assert int(worker["Seccomp_filters"]) == int(supervisor["Seccomp_filters"]) + 1
     assert service.stop() == 0
+
+
+def test_metrics_count_what_happens(lab: Lab, service: Service) -> None:
+    service.hear("READY=1")
+    before = service.metrics()
+    assert before["pixguard_reloads_total good"] == 0
+    assert before["pixguard_worker_up 2500"] == before["pixguard_worker_up 2501"] == 1
+    converse(lab.client, SERVER_MAPPED, INWARD.session)
+    service.process.send_signal(signal.SIGHUP)
+    service.rules.write_text("nameif\n")
+    eventually(lambda: service.metrics()["pixguard_reloads_total bad"] == 1)
+
+    def of_both(name: str) -> float:
+        return sum(value for key, value in service.metrics().items() if key.startswith(name))
+
+    eventually(lambda: of_both("pixguard_events_total") > 0)
+    eventually(
+        lambda: of_both("pixguard_packets_total") == of_both("pixguard_packet_seconds_count")
+    )
+    assert of_both("pixguard_packets_total") > 16
+    assert of_both("pixguard_packet_seconds_sum") > 0
+    greetings = [each for each in service.metrics() if "greeting-masked" in each]
+    assert len(greetings) == 1
+    assert service.stop() == 0
+
+
+def test_status_says_how_it_is(service: Service) -> None:
+    assert service.status()[0] in (1, 2)  # not there yet
+    service.hear("READY=1")
+    eventually(lambda: service.status()[0] == 0)
+    code, said = service.status()
+    assert (code, said.splitlines()[0]) == (0, "all is well")
+    assert said.count("worker of queue") == 2
+    found = json.loads(service.status("--json")[1])
+    assert (found["health"], found["problems"]) == ("healthy", [])
+    assert found["process"] == service.process.pid
+
+    good = service.rules.read_text()
+    service.rules.write_text("nonsense\n")
+    service.process.send_signal(signal.SIGHUP)
+    eventually(lambda: service.status()[0] == 1)
+    assert service.status()[1].startswith("the last reload failed: not reloaded, the old rules")
+    service.rules.write_text(good)
+    service.process.send_signal(signal.SIGHUP)
+    eventually(lambda: service.status()[0] == 0)
+    assert json.loads(service.status("--json")[1])["reloads"] == {
+        "good": 1,
+        "bad": 1,
+        "failure": "",
+    }
+
+    (worker, _) = service.workers()
+    os.kill(worker, signal.SIGSTOP)
+    eventually(lambda: service.status()[0] == 1, patience=30)
+    assert service.status()[1].startswith("the worker of queue 2500 does not answer\n")
+    eventually(lambda: service.status()[0] == 0, patience=30)
+
+    os.kill(service.process.pid, signal.SIGSTOP)
+    eventually(lambda: service.status()[0] == 1, patience=30)
+    assert service.status()[1].startswith("the supervisor has said nothing for ")
+    os.kill(service.process.pid, signal.SIGCONT)
+    eventually(lambda: service.status()[0] == 0, patience=30)
+    assert service.stop() == 0
+    assert service.status() == (2, "no appliance is running\n")
 
 
 def test_a_reload_is_told_and_signs_of_life_come(service: Service) -> None:
