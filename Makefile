@@ -51,4 +51,5 @@ install: setup
 	install -D -m 644 packaging/pixguard.sysusers $(DESTDIR)/etc/sysusers.d/pixguard.conf
 	install -D -m 644 packaging/pixguard.modules $(DESTDIR)/etc/modules-load.d/pixguard.conf
 	install -D -m 644 packaging/pixguard.sysctl $(DESTDIR)/etc/sysctl.d/60-pixguard.conf
+	install -D -m 644 packaging/pixguard.logrotate $(DESTDIR)/etc/logrotate.d/pixguard
 	install -d -m 755 $(DESTDIR)/etc/pixguard

@@ -204,6 +204,19 @@ def _fgl(flow: Flow) -> str:
     )
 
 
+def refusing_connections(release: Release) -> str:
+    """The text of message 201008.
+
+    Args:
+        release: the release that is imitated.
+    """
+    return (
+        "Disallowing new connections."
+        if release.modern_messages
+        else "The PIX is disallowing new connections."
+    )
+
+
 def flag_names(flags: int) -> str:
     """TCP flags as messages name them, "RST ACK".
 

@@ -404,12 +404,12 @@ class LogHostEntry:
     """A `logging host`.
 
     Args:
-        host: the server; None where it is to be reached by what is not implemented.
+        host: the server.
         interface: the interface it names, None for none.
         place: where it stands.
     """
 
-    host: LogHost | None
+    host: LogHost
     interface: Use | None
     place: Place
 
@@ -490,6 +490,7 @@ class Draft:
     log_hosts: dict[IPv4Address, LogHostEntry] = field(default_factory=dict)
     log_facility: int = DEFAULT_FACILITY
     log_timestamp: bool = False
+    log_permit_host_down: bool = False
     log_device_id: tuple[DeviceId, Use] | None = None
     log_disabled: set[int] = field(default_factory=set)
     log_severities: dict[int, int] = field(default_factory=dict)

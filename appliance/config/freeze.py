@@ -489,9 +489,10 @@ def _logging(draft: Draft) -> Logging:
     return Logging(
         on=draft.logging_on,
         levels=tuple((d, levels[d]) for d in DESTINATIONS if d in levels),
-        hosts=tuple(entry.host for entry in draft.log_hosts.values() if entry.host),
+        hosts=tuple(entry.host for entry in draft.log_hosts.values()),
         facility=draft.log_facility,
         timestamp=draft.log_timestamp,
+        permit_host_down=draft.log_permit_host_down,
         device_id=_device_id(draft),
         device_id_form=_device_id_form(draft),
         disabled=tuple(sorted(draft.log_disabled)),

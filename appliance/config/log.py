@@ -23,7 +23,7 @@ from appliance.config.language import SEVEN
 from appliance.config.line import quoted
 from appliance.config.model import DEFAULT_FACILITY, DESTINATIONS, Configuration, LogHost
 from appliance.config.services import SEVERITIES
-from appliance.protocol import UDP
+from appliance.protocol import TCP, UDP
 
 SYSLOG_PORT = 514
 """UDP port of a syslog server that the rule file gives none of."""
@@ -108,16 +108,9 @@ def _enter_host(draft: Draft, arguments: Arguments) -> None:
         )
     name = arguments.get("interface", str)
     protocol, port = arguments.get("transport", tuple) or ("udp", SYSLOG_PORT)
-    if protocol == "tcp":
-        draft.warn(
-            arguments.where("transport"),
-            "`logging host` by TCP is not implemented",
-            "no message is sent to it; write udp/PORT",
-        )
-        draft.kept.add(arguments.kept())
     emblem = arguments.get("emblem", bool) or False
     draft.log_hosts[address] = LogHostEntry(
-        LogHost(address, port, emblem, name or "") if protocol == "udp" else None,
+        LogHost(address, port, emblem, name or "", protocol == "tcp"),
         Use(name, arguments.where("interface")) if name else None,
         arguments.place,
     )
@@ -145,6 +138,14 @@ def _enter_timestamp(draft: Draft, arguments: Arguments) -> None:
 
 def _undo_timestamp(draft: Draft, arguments: Arguments) -> None:
     draft.log_timestamp = False
+
+
+def _enter_permit(draft: Draft, arguments: Arguments) -> None:
+    draft.log_permit_host_down = True
+
+
+def _undo_permit(draft: Draft, arguments: Arguments) -> None:
+    draft.log_permit_host_down = False
 
 
 def _enter_device_id(draft: Draft, arguments: Arguments) -> None:
@@ -193,10 +194,14 @@ def _print(configuration: Configuration) -> Iterator[str]:
     if logging.device_id_form:
         yield f"logging device-id {logging.device_id_form}"
     for host in logging.hosts:
-        port = f" {UDP}/{host.port}" if host.port != SYSLOG_PORT else ""
+        port = f" {TCP if host.tcp else UDP}/{host.port}"
+        if not host.tcp and host.port == SYSLOG_PORT:
+            port = ""
         emblem = " format emblem" if host.emblem else ""
         side = f"{host.interface} " if host.interface else ""
         yield f"logging host {side}{host.address}{port}{emblem}"
+    if logging.permit_host_down:
+        yield "logging permit-hostdown"
     for number in logging.disabled:
         yield f"no logging message {number}"
     for number, level in logging.severities:
@@ -222,9 +227,17 @@ COMMANDS = (
         _undo_host,
         Sequence(Options(Argument("interface", _Side())), Argument("address", ADDRESS), ANYTHING),
         detail=(
-            "By UDP, on port 514 without a PORT; TCP is not implemented. Linux's routes "
+            "By UDP, on port 514 without a PORT. [While one by TCP is "
+            "away](live.md#a-syslog-server-by-tcp), no connection may begin. Linux's routes "
             "decide how it is reached."
         ),
+    ),
+    Command(
+        "logging permit-hostdown",
+        "let connections begin while a syslog server by TCP is away",
+        _enter_permit,
+        undo=_undo_permit,
+        since=SEVEN,
     ),
     Command(
         "logging facility",

@@ -159,7 +159,6 @@ _ACCEPTED_SEVEN = {
     "logging ftp-bufferwrap": "messages to an FTP server",
     "logging list": "a choice of messages",
     "logging mail": "messages by mail",
-    "logging permit-hostdown": "what happens when a syslog server by TCP is down",
     "logging rate-limit": "how many messages are sent",
     "logging recipient-address": "messages by mail",
     "logging savelog": "messages to flash memory",

@@ -672,19 +672,21 @@ DEFAULT_FACILITY = 20
 
 @dataclass(frozen=True, slots=True)
 class LogHost:
-    """`logging host [INTERFACE] ADDRESS [udp/PORT] [format emblem]`: a syslog server.
+    """`logging host [INTERFACE] ADDRESS [{udp|tcp}/PORT] [format emblem]`: a syslog server.
 
     Args:
         address: its address.
-        port: the UDP port that it listens to.
+        port: the port that it listens to.
         emblem: whether it gets messages in EMBLEM format.
         interface: the interface that the command names, "" for none.
+        tcp: whether it is reached by TCP.
     """
 
     address: IPv4Address
     port: int
     emblem: bool
     interface: str = ""
+    tcp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -702,6 +704,7 @@ class Logging:
         device_id_form: what that name is made of, as written.
         disabled: numbers of messages that are not logged.
         severities: pairs of a message's number and the severity that it has instead of its own.
+        permit_host_down: whether connections may begin while a server by TCP is away.
     """
 
     on: bool
@@ -713,6 +716,7 @@ class Logging:
     device_id_form: str = ""
     disabled: tuple[int, ...] = ()
     severities: tuple[tuple[int, int], ...] = ()
+    permit_host_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)

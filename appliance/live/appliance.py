@@ -23,6 +23,7 @@ from appliance.live.privileges import require_privileges
 from appliance.live.state import alone, journal_file
 from appliance.live.supervisor import Supervisor
 from appliance.smtp.release import ANSWERS
+from appliance.syslog import refusing_connections
 
 
 def run_appliance(config: Path, box: Path, replace: bool) -> int:
@@ -70,6 +71,7 @@ class Appliance:
         self._configuration = configuration
         self._release = box.inspect_as(configuration.version)
         self._rules = compile_rules(configuration, box)
+        self._in_force: Rules | None = None
         self._liberal = False
         self._changes = Changes(journal_file(box.state))
         self._supervisor = Supervisor(box, configuration, log)
@@ -99,13 +101,13 @@ class Appliance:
             if self._box.metrics:
                 undo.enter_context(serve_metrics(*self._box.metrics, self._supervisor))
             notify("READY=1")
-            self._supervisor.run(self._reload)
+            self._supervisor.run(self._reload, self._look_after_syslog)
             notify("STOPPING=1")
             if self._supervisor.replaced:
                 if self._box.fail_open:
                     # What passed unread now would be missing to those that take connections over.
                     shut = replace(self._box, fail_open=False)
-                    install(self._compile(self._configuration, shut), self._rules)
+                    self._install(self._compile(self._configuration, shut))
                 undo.pop_all()
                 self._supervisor.stop()
                 self._log.write("pixguard: the firewall is handed over")
@@ -126,7 +128,9 @@ class Appliance:
         self._supervisor.start(taking_over)
         undo.callback(withdraw)
         self._rules = self._compile(self._configuration, self._box)
-        install(self._rules)
+        self._supervisor.refusing = self._must_refuse(self._configuration)
+        self._install(self._rules)
+        self._tell_whether_refusing(before=False)
         undo.callback(self._changes.restore)
         self._changes.apply(wanted)
 
@@ -184,18 +188,51 @@ class Appliance:
         release = self._box.inspect_as(configuration.version)
         rules = self._compile(configuration, self._box)
         with ExitStack() as undo:
-            undo.callback(self._put_in_force, self._configuration, self._rules, None)
-            self._put_in_force(configuration, rules, self._rules)
+            undo.callback(self._put_in_force, self._configuration, self._rules)
+            self._put_in_force(configuration, rules)
             undo.pop_all()
         self._configuration, self._rules, self._release = configuration, rules, release
 
-    def _put_in_force(
-        self, configuration: Configuration, rules: Rules, replaced: Rules | None
-    ) -> None:
+    def _put_in_force(self, configuration: Configuration, rules: Rules) -> None:
         # The workers before the rules: they are asked about connections that the rules permit.
         self._supervisor.configure(configuration)
-        install(rules, replaced)
+        before = self._supervisor.refusing
+        self._supervisor.refusing = self._must_refuse(configuration)
+        self._install(rules)
+        self._tell_whether_refusing(before)
         self._changes.apply(self._wanted(configuration))
+
+    def _install(self, rules: Rules) -> None:
+        if self._supervisor.refusing:
+            rules = replace(rules, filter=rules.closed())
+        replaced, self._in_force = self._in_force, None
+        install(rules, replaced)
+        self._in_force = rules
+
+    def _must_refuse(self, configuration: Configuration) -> bool:
+        return bool(self._log.away) and not configuration.logging.permit_host_down
+
+    def _look_after_syslog(self) -> None:
+        """Let no connection begin that nobody could be told of, as the device does."""
+        before = self._supervisor.refusing
+        self._supervisor.refusing = self._must_refuse(self._configuration)
+        if self._supervisor.refusing != before:
+            self._install(self._rules)
+            self._tell_whether_refusing(before)
+
+    def _tell_whether_refusing(self, before: bool) -> None:
+        if self._supervisor.refusing == before:
+            return
+        if before:
+            self._log.write("pixguard: connections may begin again")
+            return
+        version = self._configuration.version
+        product = version.product if version else "PIX"
+        self._log.take(f"%{product}-3-201008: {refusing_connections(self._release)}")
+        self._log.write(
+            "pixguard: no connection may begin, since a syslog server by TCP is away: "
+            f"{', '.join(self._log.away)}"
+        )
 
 
 def _listed(ports: tuple[tuple[int, int], ...]) -> str:

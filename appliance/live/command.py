@@ -12,7 +12,13 @@ from appliance.errors import PixguardError, printable
 PATIENCE = 120
 """Seconds; the longest command loads some thousand rules, which takes less than one."""
 
-_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where the appliance's messages go: a file, the console, syslog servers, and events as JSON."""
+"""Where the appliance's messages go: a file or the journal, the console, syslog servers, JSON."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from appliance.config.model import Logging
+from appliance.config.model import Logging, LogHost
 from appliance.errors import PixguardError, printable
 from appliance.live.framing import Message, datagram, file_level, level
+from appliance.live.journal import NOTICE, journal_behind_stderr
+from appliance.live.syslog_stream import SyslogStream
 
 
 class LogFile:
@@ -74,7 +76,7 @@ class LogFile:
 
 @dataclass(slots=True)
 class Datagrams:
-    """What became of the datagrams to syslog servers.
+    """What became of the messages to syslog servers.
 
     Args:
         sent: given to the network.
@@ -98,11 +100,13 @@ class Log:
 
     def __init__(self, path: Path | None, json_path: Path | None = None) -> None:
         self._lines = LogFile(path, "log")
+        self._journal = None if path else journal_behind_stderr()
         self._console = LogFile(None, "") if path else None
         self._events = LogFile(json_path, "json-log") if json_path else None
         self._logging = Logging(on=False, levels=())
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        self._streams: dict[LogHost, SyslogStream] = {}
         self.datagrams = Datagrams()
 
     def configure(self, logging: Logging) -> None:
@@ -112,6 +116,27 @@ class Log:
             logging: its logging commands.
         """
         self._logging = logging
+        wanted = {host for host in logging.hosts if host.tcp and level(logging, "trap") >= 0}
+        for host in self._streams.keys() - wanted:
+            self._streams.pop(host).close()
+        for host in wanted - self._streams.keys():
+            self._streams[host] = SyslogStream(host)
+        self.turn()
+
+    def turn(self) -> None:
+        """Look after connections to syslog servers; to be called often."""
+        now = time.monotonic()
+        for stream in self._streams.values():
+            stream.turn(now)
+
+    @property
+    def away(self) -> tuple[str, ...]:
+        """The servers that are to be reached by TCP and are not there, "10.1.1.9:1470"."""
+        return tuple(
+            f"{host.address}:{host.port}"
+            for host, stream in self._streams.items()
+            if not stream.is_up
+        )
 
     def reopen(self) -> None:
         """Open the files again, so that they can be rotated.
@@ -129,7 +154,11 @@ class Log:
         Args:
             text: the line, or several; what a terminal would act upon is escaped.
         """
-        self._lines.append(_stamped(text))
+        self._write(text, None)
+
+    def _write(self, text: str, message: Message | None) -> None:
+        if not self._journal or not self._journal.send(_entry(text, message)):
+            self._lines.append(_stamped(text))
 
     def take(self, text: str) -> None:
         """Give a line to the sinks that are to have it.
@@ -140,7 +169,7 @@ class Log:
         """
         message = Message.parse(text)
         if message is None or message.severity <= file_level(self._logging):
-            self.write(text)
+            self._write(text, message)
         if message is None:
             return
         if self._console and message.severity <= level(self._logging, "console"):
@@ -164,17 +193,44 @@ class Log:
         if self._events:
             self._events.close()
         self._socket.close()
+        if self._journal:
+            self._journal.close()
+        for stream in self._streams.values():
+            stream.close()
 
     def _send(self, message: Message) -> None:
         now = datetime.now().astimezone()
         for host in self._logging.hosts:
             data = datagram(message, self._logging, host, now)
-            try:
-                # A full buffer is an error here, too: what waits for syslog must not hold up mail.
-                self._socket.sendto(data, (str(host.address), host.port))
+            send = self._stream if host.tcp else self._cast
+            if send(data, host):
                 self.datagrams.sent += 1
-            except OSError:
+            else:
                 self.datagrams.lost += 1
+
+    def _stream(self, data: bytes, host: LogHost) -> bool:
+        return self._streams[host].send(data, time.monotonic())
+
+    def _cast(self, data: bytes, host: LogHost) -> bool:
+        try:
+            # A full buffer is an error here, too: what waits for syslog must not hold up mail.
+            self._socket.sendto(data, (str(host.address), host.port))
+        except OSError:
+            return False
+        return True
+
+
+def _entry(text: str, message: Message | None) -> dict[str, str]:
+    """The fields of a line in the journal, which knows the time."""
+    escaped = "\n".join(map(printable, text.split("\n")))
+    if message is None:
+        return {"MESSAGE": escaped, "PRIORITY": str(NOTICE)}
+    return {
+        "MESSAGE": escaped,
+        "PRIORITY": str(message.severity),
+        "PIXGUARD_MESSAGE_ID": str(message.number),
+        "PIXGUARD_PRODUCT": message.product,
+    }
 
 
 def _stamped(text: str) -> str:

@@ -85,6 +85,11 @@ class Metrics(Collector):
         for outcome in ("sent", "lost"):
             syslog.add_metric((outcome,), state["syslog"][outcome])
         yield syslog
+        yield GaugeMetricFamily(
+            "pixguard_refusing_connections",
+            "Whether no connection may begin, since a syslog server is away.",
+            float(state["refusing"]),
+        )
         yield from _of_workers(state["workers"])
         yield from _of_queues(state["queues"])
 

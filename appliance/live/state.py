@@ -117,6 +117,7 @@ def alone(state: Path, replace: bool) -> Iterator[bool]:
     path = state / f"lock-{_namespace()}"
     # Whoever is asked before it can hand over, is asked again.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # the log has just been opened
     asked = False
     begun = time.monotonic()
     while True:

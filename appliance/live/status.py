@@ -83,6 +83,9 @@ def _problems(box: Box, state: dict[str, Any], now: float) -> Iterator[str]:
     for queue in state["queues"]:
         if queue["waiting"] > _FULL * box.queue_length:
             yield f"queue {queue['number']} is nearly full: {queue['waiting']} packets wait"
+    for server in state["away"]:
+        refused = "no connection may begin" if state["refusing"] else "nothing is lost but the log"
+        yield f"the syslog server {server} is away: {refused}"
     if state["reloads"]["failure"]:
         yield f"the last reload failed: {state['reloads']['failure']}"
 

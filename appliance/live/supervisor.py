@@ -61,6 +61,8 @@ RESTART_AFTER = 1.0
 FAULTS_KEPT = 8
 """Failures of the engine of which what is needed to repeat them is kept."""
 
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
 COUNT_EVERY = 0.5
 """Seconds between two writings of the counters."""
 
@@ -226,13 +228,15 @@ class Supervisor:
         for end in (self._wakeup, self._signalled):
             end.setblocking(False)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
-        self._reload_wanted = False
+        self._reload_wanted = self._reopening_wanted = False
         self._faults = 0
         self._written = ""
         self._count_at = 0.0
         self._reloads = Reloads()
         self._since = time.time()
         self._fingerprint = fingerprint(configuration)
+        self.refusing = False
+        """Whether no connection may begin, since a syslog server is away."""
         self.state: State = {}
         """What the counters' file has, for readers in other threads: replaced, never changed."""
         self.stopping = False
@@ -241,14 +245,17 @@ class Supervisor:
         """Whether SIGUSR1 has come: another appliance takes the place of this one."""
 
     def watch_signals(self) -> None:
-        """From now on, note SIGTERM, SIGINT, SIGHUP and SIGUSR1; `run` acts upon them."""
+        """From now on, note SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2; `run` acts upon them."""
         signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        for number in (*_ENDS, signal.SIGHUP, signal.SIGUSR2):
             signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._reload_wanted = True
+            return
+        if number == signal.SIGUSR2:
+            self._reopening_wanted = True
             return
         if number == signal.SIGUSR1 and not self.stopping:
             self.replaced = True
@@ -287,14 +294,18 @@ class Supervisor:
             self._send_configuration(worker)
         self._await_configured(alive)
 
-    def run(self, reload: Callable[[], None]) -> None:
+    def run(self, reload: Callable[[], None], look: Callable[[], None]) -> None:
         """Keep the workers running until SIGTERM, SIGINT or SIGUSR1.
 
         Args:
             reload: called on SIGHUP; its PixguardError is logged.
+            look: called several times a second; its PixguardError is logged.
         """
         heartbeat = Heartbeat()
         while not self.stopping:
+            if self._reopening_wanted:
+                self._reopening_wanted = False
+                self._attempt(self._log.reopen)
             if self._reload_wanted:
                 self._reload_wanted = False
                 try:
@@ -305,6 +316,7 @@ class Supervisor:
                 else:
                     self._reloads.succeeded()
             self._turn(COUNT_EVERY / 2)
+            self._attempt(look)
             now = time.monotonic()
             for worker in self._workers:
                 if worker.process is None and now >= worker.start_at:
@@ -318,6 +330,12 @@ class Supervisor:
                 self._count_at = now + COUNT_EVERY
                 self.write_counters()
                 heartbeat.beat(now, self._answering(now) == len(self._workers), self.status())
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except PixguardError as error:
+            self._log.write(f"pixguard: {error}")
 
     def status(self) -> str:
         """How the appliance is, in a line."""
@@ -389,7 +407,9 @@ class Supervisor:
                 }
                 for worker in self._workers
             ],
+            "refusing": self.refusing,
             "syslog": asdict(self._log.datagrams),
+            "away": list(self._log.away),
             "queues": [asdict(each) for each in read_queues() if each.number in numbers],
         }
 
@@ -414,6 +434,7 @@ class Supervisor:
 
     def _turn(self, timeout: float) -> None:
         """Wait for something to happen, at most some time, and deal with it."""
+        self._log.turn()
         for worker in self._workers:
             if worker.process is not None:
                 self._selector.modify(worker.channel, worker.channel.awaited, worker)

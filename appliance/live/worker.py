@@ -383,7 +383,7 @@ def main() -> None:
 
     The one argument is the descriptor of the file for connections.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # all of them are the supervisor's to act upon
     parent = os.getppid()
     channel = Channel(socket.socket(fileno=sys.stdin.fileno()))

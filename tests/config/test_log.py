@@ -2,7 +2,9 @@
 
 import pytest
 
+from appliance.config.load import read_rules
 from appliance.config.model import Logging, LogHost
+from appliance.config.printing import printed
 from appliance.errors import Place
 from tests.config.reading import address, error_of, findings_of, read, warning_of
 
@@ -194,13 +196,25 @@ def test_the_interface_of_a_device_id_must_have_an_address() -> None:
     assert error.problem == "interface `inside` has no address"
 
 
-@pytest.mark.parametrize("transport", ["tcp/1470", "6/1470"])
-def test_a_server_by_tcp_is_told_and_gets_nothing(transport: str) -> None:
+@pytest.mark.parametrize("transport", ["tcp/1470", "6/1470", "tcp/514"])
+def test_a_server_is_reached_by_tcp(transport: str) -> None:
     line = f"logging host inside 10.1.1.9 {transport}"
-    warning = warning_of(TRAP, line)
-    assert warning.place == Place("test.conf", 6, 30)
-    assert "`logging host` by TCP is not implemented" in warning.problem
-    assert read(TRAP, line, warnings=1).logging.hosts == ()
+    port = int(transport.split("/")[1])
+    configuration = read(TRAP, line)
+    assert configuration.logging.hosts == (LogHost(SERVER, port, False, "inside", tcp=True),)
+    assert f"logging host inside 10.1.1.9 6/{port}" in printed(configuration)
+
+
+def test_connections_may_begin_without_a_server_from_7_0_on() -> None:
+    line = "logging permit-hostdown"
+    assert not read(TRAP).logging.permit_host_down
+    reading = read_rules(f"ASA Version 7.2(4)\n{line}\n", "test.conf")
+    assert reading.configuration is not None
+    assert reading.configuration.logging.permit_host_down
+    assert line in printed(reading.configuration)
+    reading = read_rules(f"ASA Version 7.2(4)\n{line}\nno {line}\n", "test.conf")
+    assert reading.configuration is not None
+    assert not reading.configuration.logging.permit_host_down
 
 
 def test_servers_that_get_nothing_are_told() -> None:

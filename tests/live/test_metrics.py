@@ -49,7 +49,9 @@ class Told:
                     **asdict(counted()),
                 }
             ],
+            "refusing": False,
             "syslog": {"sent": 7, "lost": 8},
+            "away": [],
             "queues": [asdict(QueueState(2500, 9, 10, 11))],
         }
     )
@@ -113,7 +115,11 @@ def test_the_dashboard_asks_for_metrics_that_are_there() -> None:
     parts = ("_bucket", "_sum", "_count")
     shown = {re.sub("|".join(f"{part}$" for part in parts), "", name) for name in asked}
     left_out = {re.sub("|".join(f"{part}$" for part in parts), "", name) for name in told} - shown
-    assert left_out == {"pixguard_released_packets_total", "pixguard_suppressed_lines_total"}
+    assert left_out == {
+        "pixguard_released_packets_total",
+        "pixguard_suppressed_lines_total",
+        "pixguard_refusing_connections",
+    }
 
 
 def test_an_address_that_is_taken_is_told() -> None:
