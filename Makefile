@@ -8,12 +8,15 @@
 #     make lint                    ruff and mypy
 #     make setup                   .venv/bin/pixguard, and nothing run
 #     make install                 the command and the service of this directory (docs/service.md)
+#     make wheel                   a wheel and a source distribution, in dist
+#     make deb                     a Debian package, in dist
+#     make deb-test                that package judged, installed in a clean root, and removed
 
 TIME = 60
 PAIRS = 100000
 SEED = 1
 
-.PHONY: run test fuzz differential bench lint setup install
+.PHONY: run test fuzz differential bench lint setup install wheel deb deb-test
 
 run:
 	@scripts/setup.sh run
@@ -43,6 +46,19 @@ lint:
 
 setup:
 	@scripts/setup.sh run
+
+wheel:
+	@scripts/setup.sh test
+	@.venv/bin/python -m build --no-isolation --outdir dist
+
+deb:
+	@scripts/setup.sh packages build-essential debhelper git libnetfilter-queue-dev python3-dev \
+	    python3-venv
+	@scripts/deb.sh build dist
+
+deb-test: deb
+	@scripts/setup.sh packages lintian mmdebstrap
+	@scripts/deb.sh test dist/pixguard_*.deb
 
 install: setup
 	install -d $(DESTDIR)/usr/local/bin

@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 RUN=(iproute2 iptables libnetfilter-queue1 nftables procps)
 BUILD=(gcc libc6-dev libnetfilter-queue-dev) # NetfilterQueue comes as source only
-TEST=(curl libnet-ssleay-perl libsasl2-modules openssl postfix swaks tshark)
+TEST=(curl libnet-ssleay-perl libsasl2-modules man-db openssl postfix swaks systemd tshark)
 UNPACKED=(exim4-daemon-light sendmail-bin) # for one test; to install them is to remove postfix
 OFFERED=(vagrant vagrant-libvirt) # for one test; not every Debian or Ubuntu has them
 

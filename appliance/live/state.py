@@ -108,7 +108,7 @@ def alone(state: Path, replace: bool) -> Iterator[bool]:
         replace: whether to ask the one that there is to hand over to this one.
 
     Yields:
-        whether one has handed over.
+        whether one has handed over, to this one or to whoever comes.
 
     Raises:
         PixguardError: there is one already, or it does not hand over, or the directory cannot be
@@ -143,7 +143,7 @@ def alone(state: Path, replace: bool) -> Iterator[bool]:
     try:
         os.truncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
-        yield asked
+        yield asked or _is_handed_over(state)
     finally:
         counters_file(state).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
@@ -176,6 +176,13 @@ def is_running(state: Path) -> bool:
         return True
     finally:
         os.close(handle)
+    return False
+
+
+def _is_handed_over(state: Path) -> bool:
+    """Whether connections are written down; workers empty the file once they have read it."""
+    with suppress(FileNotFoundError):
+        return connections_file(state, 0).stat().st_size > 0
     return False
 
 

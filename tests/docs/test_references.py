@@ -26,6 +26,9 @@ FOREIGN = {
     "--to": "swaks",
     "--to-source": "iptables",
     "--json-lines": "python3 -m json.tool",
+    "--kill-whom": "systemctl",
+    "--purge": "dpkg",
+    "--signal": "systemctl",
 }
 """Options in the documentation that are no options of pixguard, and whose they are."""
 

@@ -160,7 +160,12 @@ def _unit(workplace: Workplace, words: list[str]) -> None:
             assert (workplace.root / "etc/sysctl.d/60-pixguard.conf").exists()
         case ["enable", "--now", *services]:
             for service in services:
-                assert "\n[Install]\n" in (installed / f"{service}.service").read_text()
+                unit = installed / f"{service}.service"
+                unit = unit if unit.exists() else ours / unit.name  # a package has put it there
+                assert "\n[Install]\n" in unit.read_text()
+        case ["kill", "--kill-whom=main", "--signal=SIGUSR1", service]:
+            # Or nothing would come after it.
+            assert "\nRestart=always\n" in (ours / f"{service}.service").read_text()
         case ["reload", service]:
             assert "\nExecReload=" in (ours / f"{service}.service").read_text()
         case _:

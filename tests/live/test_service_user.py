@@ -57,13 +57,18 @@ class Service:
         self.box.write_text(json.dumps(box | {"metrics": f"127.0.0.1:{PORT}"}))
         confine = ["unshare", "--mount", sys.executable, "-m", "tests.live.confined"]
         run = [sys.executable, "-m", "appliance", "run", "--config", str(self.rules)]
-        self.process = subprocess.Popen(
-            lab.router.command(*confine, str(UNIT), USER, *run, "--box", str(self.box)),
-            cwd=ROOT,
-            env=os.environ
-            | {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": str(1_000_000)},
-        )
+        confine += [str(UNIT), USER, *run, "--box", str(self.box)]
+        self._command = lab.router.command(*confine)
+        self._told = str(directory / "notify")
         self.state = state
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self._command,
+            cwd=ROOT,
+            env=os.environ | {"NOTIFY_SOCKET": self._told, "WATCHDOG_USEC": "1000000"},
+        )
 
     def hear(self, wanted: str) -> list[str]:
         """What is told until something is, by lines."""
@@ -200,8 +205,8 @@ def test_status_says_how_it_is(service: Service) -> None:
 
     (worker, _) = service.workers()
     os.kill(worker, signal.SIGSTOP)
-    eventually(lambda: service.status()[0] == 1, patience=30)
-    assert service.status()[1].startswith("the worker of queue 2500 does not answer\n")
+    silent = "the worker of queue 2500 does not answer\n"
+    eventually(lambda: service.status()[1].startswith(silent), patience=30)
     eventually(lambda: service.status()[0] == 0, patience=30)
 
     os.kill(service.process.pid, signal.SIGSTOP)
@@ -211,6 +216,26 @@ def test_status_says_how_it_is(service: Service) -> None:
     eventually(lambda: service.status()[0] == 0, patience=30)
     assert service.stop() == 0
     assert service.status() == (2, "no appliance is running\n")
+
+
+def test_a_new_one_takes_over_the_mail_of_one_that_was_told_to_hand_over(
+    lab: Lab, service: Service
+) -> None:
+    service.hear("READY=1")
+    with lab.client.connection(30) as connection:
+        connection.connect((SERVER_MAPPED, 25))
+        assert connection.recv(1000) == MASKED
+        service.process.send_signal(signal.SIGUSR1)
+        assert service.process.wait(20) == 0
+        service.hear("STOPPING=1")
+        assert "PIXGUARD-STATE" in machine(lab)["rules"]
+        service.start()
+        service.hear("READY=1")
+        connection.sendall(b"NOOP\r\n")
+        assert connection.recv(1000).startswith(b"250")
+    assert "1 connections were taken over" in service.log.read_text()
+    assert service.stop() == 0
+    assert "PIXGUARD" not in machine(lab)["rules"]
 
 
 def test_a_reload_is_told_and_signs_of_life_come(service: Service) -> None:

@@ -14,7 +14,10 @@ SETUP = Path(__file__).parents[2] / "scripts" / "setup.sh"
 
 RUNS = ("iproute2", "iptables", "libnetfilter-queue1", "nftables", "procps")
 BUILDS = ("gcc", "libc6-dev", "libnetfilter-queue-dev")
-TESTS = ("curl", "libnet-ssleay-perl", "libsasl2-modules", "openssl", "postfix", "swaks", "tshark")
+TESTS = (
+    *("curl", "libnet-ssleay-perl", "libsasl2-modules", "man-db", "openssl", "postfix", "swaks"),
+    *("systemd", "tshark"),
+)
 
 # `python -m venv DIRECTORY` makes a .venv whose Python notes what pip is told.
 PYTHON = """\
