@@ -98,11 +98,12 @@ class Appliance:
                 return  # the signal reached a worker, too, as systemd sends it
             self._log.write(f"pixguard: the firewall is up: {self._summary()}")
             self._supervisor.write_counters()
-            if self._box.metrics:
-                undo.enter_context(serve_metrics(*self._box.metrics, self._supervisor))
-            notify("READY=1")
-            self._supervisor.run(self._reload, self._look_after_syslog)
-            notify("STOPPING=1")
+            with ExitStack() as served:
+                if self._box.metrics:
+                    served.enter_context(serve_metrics(*self._box.metrics, self._supervisor))
+                notify("READY=1")
+                self._supervisor.run(self._reload, self._look_after_syslog)
+                notify("STOPPING=1")
             if self._supervisor.replaced:
                 if self._box.fail_open:
                     # What passed unread now would be missing to those that take connections over.
