@@ -184,7 +184,7 @@ class _Pickler(pickle.Pickler):
             return kind, (obj.value,)  # some versions of Python call getattr for it
         if kind in _CLASSES and is_dataclass(kind):
             # Compiled or not, a frozen one takes its values from its constructor alone.
-            return kind, tuple(getattr(obj, each.name) for each in fields(kind))
+            return kind, tuple(getattr(obj, each.name) for each in fields(kind) if each.init)
         return NotImplemented
 
 

@@ -33,7 +33,7 @@ NEEDS_NAMESPACES = re.compile(r"\bpixguard (lab|run)\b|^(\$ )?make run\b|\bLab\(
 
 _OWN_ROOT = re.compile(r"(?<![\w./])/(?=(?:opt|etc|usr/local)/)")
 _MAKE_RUN = re.compile(r"^make run\b", re.MULTILINE)
-_NOT_COPIED = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__")
+_NOT_COPIED = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "dist")
 
 
 class Workplace:
