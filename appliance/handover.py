@@ -16,6 +16,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any
 
+from appliance.attributes import attribute_names
 from appliance.errors import PixguardError
 from appliance.events import Closing, Endpoint, Flow, Kind, Phase, Report
 from appliance.flows import AnyFlow, Key
@@ -218,6 +219,4 @@ def _parts(of: type) -> list[str]:
         return [f"{member.name}={member.value}" for member in of]
     if is_dataclass(of):
         return [field.name for field in fields(of)]
-    kept = ("_fields", "__mypyc_attrs__", "__slots__")  # the second where it is compiled
-    parts: tuple[str, ...] = next((getattr(of, name) for name in kept if hasattr(of, name)), ())
-    return sorted(parts)
+    return sorted(attribute_names(of))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from mypy_extensions import mypyc_attr
 
+from appliance.attributes import attribute_names
 from appliance.events import Kind
 from appliance.smtp.command import Commands
 from appliance.smtp.dialogue import Dialogue, Due, Phase
@@ -189,7 +190,7 @@ class Inspector:
     def _become(self, other: Inspector) -> None:
         """Take up a state, but for what has been remarked."""
         remarks = self.remarks
-        for name in self.__slots__:
+        for name in attribute_names(Inspector):
             setattr(self, name, getattr(other, name))
         self.remarks = remarks
 
