@@ -52,8 +52,7 @@ MESSAGES = (
         "elastic/integrations, three lines of 2013",
         "%ASA-6-106100: access-list inside denied udp inside/172.29.2.101(1039) -> "
         "outside/192.168.2.10(53) hit-cnt 1 first hit [0xd820e56a, 0x0]",
-        "`log` in an access list is not there yet.",
-        ("106100",),
+        "The same is printed, but for the hash code: both are zeros here.",
     ),
     Absent(
         "translations",
@@ -127,5 +126,6 @@ UNPUBLISHED = {
     "302001": "its wording is from memory of Cisco's manuals of 4.x to 6.1",
     "302002": "likewise",
     "305006": "Cisco's message guide has its text",
+    "305013": "likewise",
 }
 """Messages that are drawn here and of which no line was found, by their numbers."""

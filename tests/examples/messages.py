@@ -738,7 +738,7 @@ FRAMED = (
     Framed(
         "framed-hostname-2013",
         ELASTIC,
-        "the same; the message is one that is not there yet (`106100`)",
+        "the same; what follows is 106100, whose hash codes are zeros here",
         "Apr 24 2013 16:00:28 INT-FW01 : ",
         "%ASA-6-106100: ...",
         at(2013, 4, 24, 16, 0, 28),
