@@ -46,8 +46,8 @@ class Plan:
     mails: int
 
 
-WHOLE = Plan(5, (*MODES, PIX_LONG), Size(6000, 24000, 1000), 50_000, (10, 1000, 50_000), 4000)
-SMALL = Plan(1, (PLAIN, NULL, PIX), Size(200, 400, 50), 500, (10, 500), 50)
+WHOLE = Plan(5, (*MODES, PIX_LONG), Size(6000, 24000, 1000, 60), 50_000, (10, 1000, 50_000), 4000)
+SMALL = Plan(1, (PLAIN, NULL, PIX), Size(200, 400, 50, 0), 500, (10, 500), 50)
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _live(plan: Plan, rounds: int) -> dict[Mode, list[Sample]]:
             for mode in plan.modes:
                 print(f"round {number + 1} of {rounds}: {mode.name}", file=sys.stderr)
                 sample = measure(mode, topology, plan.size)
-                for _ in range(AGAIN):
+                for _ in range(AGAIN if plan.size.patience else 0):
                     if sample.noisy:
                         print("  noisy, again", file=sys.stderr)
                         sample = measure(mode, topology, plan.size)

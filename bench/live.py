@@ -19,9 +19,6 @@ BODY = 1024
 STRANGERS = 0.15
 """CPUs that others may use while something is measured."""
 
-QUIET_WAIT = 120.0
-"""Seconds to wait for the machine to be quiet."""
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -31,11 +28,13 @@ class Size:
         sessions: short mails, in sessions of their own, SENDERS at a time.
         chunks: pieces of 64 KiB in the long mail.
         alone: sessions one after another.
+        patience: seconds to wait for the machine to be quiet before a round.
     """
 
     sessions: int
     chunks: int
     alone: int
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def measure(mode: Mode, topology: Topology, size: Size) -> Sample:
         topology: the network.
         size: how much to send.
     """
-    noisy = not _await_quiet()
+    noisy = not _await_quiet(size.patience)
     with mode.standing(topology) as processes:
         sink = ("smtp-sink", "-u", "nobody", f"{SERVER}:{PORT}", "1000")
         output = topology.directory / "sink.log"
@@ -129,12 +128,13 @@ def _transfer(topology: Topology, inward: bool, chunks: int) -> float:
         return float(call(sender, python("bench.mail", "transfer", called, PORT, str(chunks))))
 
 
-def _await_quiet() -> bool:
+def _await_quiet(patience: float) -> bool:
     """Wait until nobody else uses the machine much; whether that came to be."""
-    deadline = time.monotonic() + QUIET_WAIT
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + patience
+    while True:
         before = Busy.now()
-        time.sleep(1)
+        time.sleep(min(1.0, patience))
         if Busy.now().share_since(before) <= STRANGERS:
             return True
-    return False
+        if time.monotonic() >= deadline:
+            return False
