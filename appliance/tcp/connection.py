@@ -194,7 +194,7 @@ class Connection:
             and server is not None
             and client.is_plain
             and server.is_plain
-            and not (self._recorded or self._own or self._inspector.answers_lines)
+            and not (self._own or self._inspector.answers_lines)
             and self.closing is None
             and self.phase is Phase.ESTABLISHED
         )
