@@ -3,6 +3,7 @@
 #     make run                     the lab: client, firewall and mail server in namespaces
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
+#     make vagrant-test            the router as a virtual machine (docs/vagrant.md)
 #     make differential            the kernel against the policy, 100,000 packets
 #     make bench                   what it costs, beside the plain kernel (docs/performance.md)
 #     make lint                    ruff and mypy
@@ -16,7 +17,7 @@ TIME = 60
 PAIRS = 100000
 SEED = 1
 
-.PHONY: run test fuzz differential bench lint setup install wheel deb deb-test
+.PHONY: run test vagrant-test fuzz differential bench lint setup install wheel deb deb-test
 
 run:
 	@scripts/setup.sh run
@@ -25,6 +26,10 @@ run:
 test:
 	@scripts/setup.sh test
 	@.venv/bin/pytest $(ARGS)
+
+vagrant-test:
+	@scripts/setup.sh vagrant
+	@.venv/bin/pytest -s -m vagrant tests/vagrant $(ARGS)
 
 fuzz:
 	@scripts/setup.sh test
@@ -60,7 +65,9 @@ deb-test: deb
 	@scripts/setup.sh packages lintian mmdebstrap
 	@scripts/deb.sh test dist/pixguard_*.deb
 
+# Python's compiled modules, too: the service may not write any, and without them starts slowly.
 install: setup
+	.venv/bin/python -m compileall -q appliance
 	install -d $(DESTDIR)/usr/local/bin
 	ln -sfn $(CURDIR)/.venv/bin/pixguard $(DESTDIR)/usr/local/bin/pixguard
 	install -D -m 644 -t $(DESTDIR)/etc/systemd/system packaging/*.service
