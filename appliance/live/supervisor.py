@@ -46,14 +46,17 @@ from appliance.live.state import (
     write,
 )
 
+START_PATIENCE = 60.0
+"""Seconds that a worker has to start or to take a configuration; an emulated processor takes 25."""
+
 PATIENCE = 15.0
-"""Seconds that a worker has to start, to take a configuration, or to end."""
+"""Seconds that a worker has to end."""
 
 LAST_PATIENCE = 2.0
 """Seconds between a worker's last word and its being killed."""
 
 SILENCE = 10.0
-"""Seconds after which a worker that says nothing is taken to hang."""
+"""Seconds after which a worker that has a configuration and says nothing is taken to hang."""
 
 RESTART_AFTER = 1.0
 """Seconds between the death of a worker and its successor's start."""
@@ -137,6 +140,11 @@ class WorkerProcess:
         self._past = Counters()
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: Channel
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which it is taken to hang if it says nothing."""
+        return SILENCE if self.configured else START_PATIENCE
 
     def answers(self, now: float) -> bool:
         """Whether it judges packets, as far as anyone can tell.
@@ -322,9 +330,9 @@ class Supervisor:
                 if worker.process is None and now >= worker.start_at:
                     worker.restarts += 1
                     self._start(worker)
-                elif worker.process and now >= worker.heard_at + SILENCE:
+                elif worker.process and now >= worker.heard_at + worker.patience:
                     worker.heard_at = now
-                    worker.failure = f"it said nothing for {SILENCE:.0f} s"
+                    worker.failure = f"it said nothing for {worker.patience:.0f} s"
                     worker.process.kill()
             if now >= self._count_at:
                 self._count_at = now + COUNT_EVERY
@@ -423,11 +431,11 @@ class Supervisor:
         worker.channel.send(Configure(self._box, self._configuration, worker.queue))
 
     def _await_configured(self, workers: list[WorkerProcess]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + START_PATIENCE
         while not all(worker.configured for worker in workers if worker.process):
             self._turn(0.1)
             if time.monotonic() > deadline:
-                raise PixguardError(f"a worker has not answered for {PATIENCE:.0f} s")
+                raise PixguardError(f"a worker has not answered for {START_PATIENCE:.0f} s")
         failed = [worker.failure for worker in workers if worker.process is None]
         if failed:
             raise PixguardError(failed[0] or "a worker ended when it was given the rules")
