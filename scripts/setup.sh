@@ -4,6 +4,8 @@
 #     scripts/setup.sh run               what it takes to run it: Debian packages, and .venv
 #     scripts/setup.sh lint              the same, and the tools of `make lint`
 #     scripts/setup.sh test              the same, and the programs that the tests use
+#     scripts/setup.sh vagrant           the same, and what `make vagrant-test` uses
+#     scripts/setup.sh wheels FOLDER     what it takes to run it, from wheels that are there
 #     scripts/setup.sh packages NAME...  these Debian packages, and nothing else
 #
 # Only what is missing is installed, and when nothing is, no network is needed. No service is
@@ -16,6 +18,9 @@ BUILD=(gcc libc6-dev libnetfilter-queue-dev) # NetfilterQueue comes as source on
 TEST=(curl libnet-ssleay-perl libsasl2-modules man-db openssl postfix swaks systemd tshark)
 UNPACKED=(exim4-daemon-light sendmail-bin) # for one test; to install them is to remove postfix
 OFFERED=(vagrant vagrant-libvirt) # for one test; not every Debian or Ubuntu has them
+VIRTUAL=(dnsmasq-base e2fsprogs extlinux fdisk libvirt-clients libvirt-daemon-driver-qemu
+    libvirt-daemon-system mmdebstrap openssh-client python3-dev python3-venv qemu-system-x86
+    qemu-utils rsync syslinux-common)
 
 POLICY=/usr/sbin/policy-rc.d
 POLICY_KEPT=$POLICY.before-pixguard
@@ -202,7 +207,8 @@ lacks() {
         return
     fi
     "$1" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-    "$1" -c 'import os, sys, sysconfig
+    # Where pip is kept from asking an index, it has wheels and compiles nothing.
+    [ -n "${PIP_NO_INDEX:-}" ] || "$1" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
         echo python3-dev
 }
@@ -277,15 +283,34 @@ set_up() {
     say 'done: .venv/bin/pixguard is ready'
 }
 
+# Sets up from a folder of wheels.
+set_up_from() {
+    [ -d "$1" ] || die "say in which folder the wheels are: $0 wheels FOLDER"
+    PIP_FIND_LINKS=$(realpath -- "$1")
+    export PIP_NO_INDEX=1 PIP_FIND_LINKS
+    choose_python
+    ensure_packages "${RUN[@]}" "${python_packages[@]}"
+    install_package .
+    fingerprint >.venv/.setup-run
+    say 'done: .venv/bin/pixguard is ready'
+}
+
 command -v dpkg-query >/dev/null || die 'this needs Debian or Ubuntu: there is no dpkg-query'
 case ${1:-} in
 run | lint | test)
     set_up "$1"
     ;;
+vagrant)
+    set_up test
+    ensure_packages "${OFFERED[@]}" "${BUILD[@]}" "${VIRTUAL[@]}"
+    ;;
+wheels)
+    set_up_from "${2:-}"
+    ;;
 packages)
     ensure_packages "${@:2}"
     ;;
 *)
-    die "say what for: $0 run, lint, test, or packages NAME..."
+    die "say what for: $0 run, lint, test, vagrant, wheels FOLDER, or packages NAME..."
     ;;
 esac

@@ -29,7 +29,7 @@ case "$*" in
     echo "command = python3 $*" >"$4/pyvenv.cfg"
     cp "$0" "$4/bin/python"
     ;;
-'-m pip '*) echo "$*" >>"$NOTES" ;;
+'-m pip '*) echo "${PIP_NO_INDEX:+$PIP_FIND_LINKS: }$*" >>"$NOTES" ;;
 esac
 """
 
@@ -378,6 +378,36 @@ def test_what_one_test_uses_is_installed_where_that_works(
     assert machine.installs() == [".[test]"]
     for packages in without:
         assert f"going on without {packages}:" in result.stdout
+
+
+def test_from_wheels_nothing_is_compiled_and_no_index_is_asked(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.installed(*RUNS)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    result = machine.set_up("wheels", str(wheels))
+    assert (result.returncode, result.stderr) == (0, "")
+    [installation] = [line for line in machine.notes.read_text().splitlines() if "install" in line]
+    assert installation.startswith(f"{wheels}: ")
+    assert machine.installs() == ["."]
+    assert machine.set_up("run").stdout == ""
+
+
+@pytest.mark.parametrize("folder", [(), ("nowhere",)])
+def test_wheels_have_to_be_somewhere(machine: Machine, folder: tuple[str, ...]) -> None:
+    machine.installed(*RUNS)
+    result = machine.set_up("wheels", *folder)
+    assert result.returncode == 1
+    assert "the wheels" in result.stderr
+
+
+def test_what_virtual_machines_need_is_named(machine: Machine) -> None:
+    machine.installed(*RUNS, *BUILDS, *TESTS, "vagrant", "vagrant-libvirt")
+    result = machine.set_up("vagrant")
+    assert result.returncode == 1
+    assert {"mmdebstrap", "libvirt-daemon-system"} <= set(result.stderr.split())
+    assert set(result.stderr.split()).isdisjoint(("vagrant", *TESTS))
 
 
 @pytest.mark.parametrize("arguments", [(), ("everything",)])
