@@ -43,22 +43,28 @@ UNIT
     systemctl restart pixguard-route
 }
 
-server() {
+# Postfix with what both ends say, and the arguments.
+run_postfix() {
     scripts/setup.sh packages postfix
-    route_at_boot 203.0.113.0/24 10.1.1.1
     if [ ! -e /etc/postfix/main.cf ]; then
         cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf
     fi
-    postconf -e 'myhostname = mail.example.com' 'mydestination = example.com, localhost' \
-        'inet_interfaces = all' 'inet_protocols = ipv4' 'local_recipient_maps =' \
-        'mynetworks = 127.0.0.0/8' 'luser_relay = vagrant' 'alias_maps =' \
-        'maillog_file = /var/log/postfix.log'
+    postconf -e 'inet_protocols = ipv4' 'mynetworks = 127.0.0.0/8' 'alias_maps =' \
+        'maillog_file = /var/log/postfix.log' "$@"
     systemctl enable postfix
     systemctl restart postfix
 }
 
+server() {
+    route_at_boot 203.0.113.0/24 10.1.1.1
+    run_postfix 'myhostname = mail.example.com' 'mydestination = example.com, localhost' \
+        'inet_interfaces = all' 'local_recipient_maps =' 'luser_relay = vagrant'
+}
+
 client() {
     scripts/setup.sh packages swaks telnet
+    run_postfix 'myhostname = client.example.org' 'mydestination = localhost' \
+        'inet_interfaces = loopback-only' 'relayhost = [203.0.113.5]'
 }
 
 case ${1:-} in

@@ -19,9 +19,12 @@ COMMAND = re.compile(r"\bpixguard ([a-z]+)")
 
 FOREIGN = {
     "--ctorigdst": "iptables",
+    "--from": "swaks",
+    "--machines": "tests/vagrant",
     "--now": "systemctl",
     "--persistent": "iptables",
     "--queue-bypass": "iptables",
+    "--server": "swaks",
     "--seed": "python3 -m tests.fuzz",
     "--to": "swaks",
     "--to-source": "iptables",

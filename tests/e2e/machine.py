@@ -43,14 +43,15 @@ class Machine:
         self._init = init
         self._started: list[subprocess.Popen[str]] = []
 
-    def _command(self, *command: str) -> list[str]:
+    def command(self, *command: str) -> list[str]:
+        """A command line that runs a command in it."""
         enter = ("nsenter", f"--target={self._init}", "--net", "--mount", "--pid", "--wd=/tmp")
         return [*enter, "--", *command]
 
     def run(self, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            self._command(*command),
+            self.command(*command),
             check=False,
             capture_output=True,
             text=True,
@@ -67,7 +68,7 @@ class Machine:
     def start(self, *command: str) -> Started:
         """Start a command."""
         process = subprocess.Popen(
-            self._command(*command),
+            self.command(*command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
