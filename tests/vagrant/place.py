@@ -128,7 +128,7 @@ class Mailer:
         self.place.output(
             *("swaks", "--silent", "2", "--server", "127.0.0.1", "--helo", "client.example.org"),
             *("--from", "alice@example.org", "--to", "bob@example.com", "--data", "-"),
-            stdin=head + body,
+            stdin=f"{head}{body}.\n",  # a dot at the end is swaks's own, and not sent as it is
         )
 
     def told(self) -> str:
