@@ -27,6 +27,7 @@ pytestmark = pytest.mark.vagrant
 
 RULES = "/etc/pixguard/pixguard.conf"
 PERMIT = "access-list outside_in permit tcp any host 203.0.113.5 eq smtp"
+RELOADED = "pixguard: reloaded: "
 OTHER_PORT = "26"
 """Nobody listens there: a client is refused if rules let it through, and hears nothing if not."""
 
@@ -95,6 +96,13 @@ def settings(router: Place, *names: str) -> dict[str, str]:
 
 def journal(router: Place) -> str:
     return router.output("journalctl", "--unit=pixguard", "--output=cat", "--no-pager")
+
+
+def reload(router: Place) -> None:
+    """Reload a good rule file, and wait until it is in force, as systemctl does not."""
+    before = journal(router).count(RELOADED)
+    router.output("systemctl", "reload", "pixguard")
+    eventually(lambda: journal(router).count(RELOADED) > before, "it is reloaded", PATIENCE)
 
 
 def body(delivered: str, subject: str) -> str:
@@ -198,7 +206,7 @@ def test_a_changed_file_holds_for_connections_that_begin_then(here: Site) -> Non
         client.conversation(SERVER_MAPPED) as old,
     ):
         here.router.output("sed", "--in-place", "s/^fixup protocol smtp 25/no &/", RULES)
-        here.router.output("systemctl", "reload", "pixguard")
+        reload(here.router)
         with client.conversation(SERVER_MAPPED) as new:
             assert new.greeting[0].startswith("220 mail.example.com ESMTP")
             assert new.say("EHLO client")[-1].startswith("250")
@@ -212,7 +220,7 @@ def test_a_file_with_an_error_changes_nothing(here: Site) -> None:
         assert is_up(here.router)
         assert greeting(here.client.place).startswith("220 mail.example.com ESMTP")
         here.router.output("sed", "--in-place", "s/^no \\(fixup protocol smtp 25\\) x/\\1/", RULES)
-        here.router.output("systemctl", "reload", "pixguard")
+        reload(here.router)
         assert MASKED.fullmatch(greeting(here.client.place))
 
 
