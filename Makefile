@@ -16,6 +16,7 @@
 TIME = 60
 PAIRS = 100000
 SEED = 1
+VERSIONS = before-8.3
 
 .PHONY: run test vagrant-test fuzz differential bench lint setup install wheel deb deb-test
 
@@ -37,7 +38,8 @@ fuzz:
 
 differential:
 	@scripts/setup.sh test
-	@.venv/bin/python -m tests.live.differential --pairs $(PAIRS) --seed $(SEED) $(ARGS)
+	@.venv/bin/python -m tests.live.differential --pairs $(PAIRS) --seed $(SEED) \
+		--versions $(VERSIONS) $(ARGS)
 
 bench:
 	@scripts/setup.sh test

@@ -106,9 +106,9 @@ class ObjectPolicy(Policy):
 
     def _untranslated(self, passage: _Passage, way: Way) -> Step:
         real = passage.real
-        if passage.egress and passage.egress.name != way.egress:
-            why = f"this leads to {way.egress}, and the route to {real.destination} to "
-            why += passage.egress.name
+        leads = passage.egress.name if passage.egress else ""
+        if leads not in ("", way.egress) and not self._routing.ends_here(real.destination):
+            why = f"this leads to {way.egress}, and the route to {real.destination} to {leads}"
             return Step(Phase.UNTRANSLATION, why, way.place, Denial.NO_ROUTE)
         if passage.is_changed:
             return Step(Phase.UNTRANSLATION, "this translates its destination", way.place)

@@ -29,6 +29,7 @@ from appliance.live.kernel import (
     wanted_settings,
 )
 from appliance.live.state import journal_file
+from tests.config.eight import EIGHT, OBJECTS
 from tests.namespaces import Namespace, Network, needs_namespaces
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES, configuration
 
@@ -89,6 +90,21 @@ class TestWanted:
         ]
         assert Route("in0", "203.0.113.21/32", "", 0) in wanted(nat, pool)
         assert self.answered(nat, "global (outside) 1 interface") == []
+
+    def test_what_objects_become_is_answered_for(self) -> None:
+        def answered(*lines: str) -> list[str]:
+            settings = wanted_settings(configuration(EIGHT, OBJECTS, *lines), BOX, liberal=False)
+            return [each.address for each in settings if isinstance(each, ProxyNeighbour)]
+
+        static = "object network mail\n nat (inside,outside) static mapped"
+        assert answered(static) == ["203.0.113.5"]
+        assert answered(f"{static} no-proxy-arp") == []
+        pool = "object network lan\n nat (inside,outside) dynamic pool interface"
+        assert len(answered(static, pool)) == 11
+        twice = "nat (inside,outside) source static mail mapped"
+        assert answered(twice) == ["203.0.113.5"]
+        assert answered(f"{twice} inactive") == []
+        assert answered(twice.replace("mapped", "mail")) == []
 
     def test_nobody_is_answered_for_where_that_is_said(self) -> None:
         silent = "sysopt noproxyarp outside"

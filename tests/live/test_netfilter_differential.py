@@ -13,6 +13,7 @@ import pytest
 
 from tests.live.dice import Dice
 from tests.live.differential import Differential, running_differential
+from tests.live.object_dice import ObjectDice
 from tests.namespaces import needs_namespaces
 
 pytestmark = needs_namespaces
@@ -46,6 +47,65 @@ def differential(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Different
 def test_kernel_and_policy_agree(differential: Differential, seed: int) -> None:
     assert differential.disagreements(seed, 80) == []
     assert differential.pairs
+
+
+@pytest.mark.parametrize("seed", range(FILES))
+def test_kernel_and_policy_agree_of_objects(differential: Differential, seed: int) -> None:
+    assert differential.disagreements(seed, 80, kind=ObjectDice) == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "written", "instead"),
+    [
+        (0, r"access-list (\S+) permit", r"access-list \1 deny"),
+        (1, r" nat \(.*", ""),
+        (2, r"^nat \(.*", ""),
+        (3, r"(access-group .*) global", r"\1 out interface inside"),
+    ],
+)
+def test_a_difference_of_objects_is_found(
+    differential: Differential, seed: int, written: str, instead: str
+) -> None:
+    def other(text: str) -> str:
+        return re.sub(written, instead, text, flags=re.MULTILINE)
+
+    seeds = range(seed * 10 + 300, seed * 10 + 310)
+    assert any(differential.disagreements(s, 60, altered=other, kind=ObjectDice) for s in seeds)
+
+
+def test_the_dice_of_objects_reach_every_feature() -> None:
+    text = "\n".join(ObjectDice(seed).text() for seed in range(DRAWN))
+    for feature in (
+        "ASA Version 8.4(1)",
+        "ASA Version 9.1(2)",
+        "nat (any,",
+        ",any) ",
+        " after-auto source",
+        ") 1 source",
+        "source static any any",
+        "source dynamic any",
+        " pat-pool ",
+        "pool interface",
+        "destination static interface",
+        "service from-smtp from-2525",
+        "service to-80 to-smtp",
+        "service both both",
+        " unidirectional",
+        " inactive",
+        " static interface",
+        " service tcp ",
+        "access-group everywhere global",
+        "network-object object",
+        "service-object object",
+        "permit object",
+        "any4",
+        "any6",
+        "out interface",
+        "ip verify reverse-path",
+        "sysopt noproxyarp",
+        "intra-interface",
+    ):
+        assert feature in text, feature
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,13 @@ from appliance.config.load import read_rules
 from appliance.config.model import AccessGroup, AccessList, Configuration, Rule, RuleLine
 from appliance.events import Event, PacketDenied
 from appliance.firewall import Firewall
+from appliance.policy.judgement import policy_of
 from appliance.policy.policy import Policy
 from appliance.smtp.release import DEFAULT
 from appliance.syslog import Syslog
 from appliance.trace.packet import Packet, read_packet
 from appliance.trace.trace import Source, Trace, as_object, described, text, trace
+from tests.config.eight import EIGHT, OBJECTS
 from tests.policy.rules import THREE_INTERFACES, TWO_INTERFACES
 from tests.policy.test_invariants import PLACE, STATICS, addresses, ports, rules
 
@@ -65,6 +67,63 @@ def test_what_the_kernel_reads() -> None:
         "Config:",
         "Additional Information:",
         "live, the connections that tftp opens pass; it is on from the start",
+    ]
+
+
+def traced_by_objects(words: str, *lines: str) -> list[list[str]]:
+    reading = read_rules(EIGHT + OBJECTS + "\n".join(lines), "test.conf")
+    assert reading.configuration is not None, "\n".join(map(str, reading.findings))
+    packet = read_packet(["input", *words.split()], reading.configuration)
+    decision = policy_of(reading.configuration, DEFAULT).decide(packet.opening)
+    source = Source(reading.configuration, reading.shown)
+    return phases(list(text(trace(packet, decision, Syslog("ASA", DEFAULT)), source)))
+
+
+OBJECT_NAT = (
+    "object network mail",
+    " nat (inside,outside) static 203.0.113.5",
+    "nat (inside,outside) after-auto source dynamic any interface",
+    "access-list in permit tcp any object mail eq smtp",
+    "access-group in in interface outside",
+    "access-list all permit ip any any",
+    "access-group all global",
+    "route outside 0 0 203.0.113.254",
+)
+
+
+def test_what_enters_by_the_nat_of_an_object() -> None:
+    found = traced_by_objects("outside tcp 198.51.100.7 1024 203.0.113.5 smtp", *OBJECT_NAT)
+    untranslated, route, access, _, _ = found
+    assert untranslated[1:3] == ["Type: UN-NAT", "Subtype: static"]
+    assert untranslated[5:7] == [
+        "object network mail",
+        "nat (inside,outside) static 203.0.113.5",
+    ]
+    assert untranslated[-2:] == [
+        "NAT divert to egress interface inside",
+        "Untranslate 203.0.113.5/25 to 10.1.1.5/25",
+    ]
+    assert route[1] == "Type: ROUTE-LOOKUP"
+    assert access[5:7] == [OBJECT_NAT[4], OBJECT_NAT[3]]
+
+
+def test_what_leaves_by_a_nat() -> None:
+    found = traced_by_objects("inside tcp 10.1.1.7 1024 198.51.100.7 80", *OBJECT_NAT)
+    access, translated = found[1:3]
+    assert access[5:7] == [OBJECT_NAT[6], OBJECT_NAT[5]]
+    assert translated[1:3] == ["Type: NAT", "Subtype: dynamic"]
+    assert translated[-1] == "Dynamic translate 10.1.1.7/1024 to 203.0.113.1/1024"
+
+
+def test_what_would_come_back_another_way() -> None:
+    found = traced_by_objects("outside tcp 198.51.100.7 1024 10.1.1.5 smtp", *OBJECT_NAT)
+    denied, result = found[-2:]
+    assert denied[1:4] == ["Type: NAT", "Subtype: rpf-check", "Result: DROP"]
+    assert result[-2:] == [
+        "Drop-reason: (nat-rpf-failed) NAT reverse path failed",
+        "Message: %ASA-5-305013: Asymmetric NAT rules matched for forward and reverse flows; "
+        "Connection for tcp src outside:198.51.100.7/1024 dst inside:10.1.1.5/25 denied due to "
+        "NAT reverse path failure",
     ]
 
 
