@@ -245,6 +245,7 @@ usable_venv() {
 # Makes .venv, and installs in it what pip calls by the argument.
 install_package() {
     if ! usable_venv; then
+        [ ! -L .venv ] || die '.venv is a link, and what it leads to would be emptied; remove the link'
         say "making .venv with $($python -V)"
         $python -m venv --clear "$PWD/.venv"
     fi

@@ -184,6 +184,18 @@ def test_a_tree_that_was_moved_gets_a_new_environment(machine: Machine) -> None:
     assert machine.installs() == ["."]
 
 
+def test_an_environment_of_another_tree_is_not_emptied(machine: Machine, tmp_path: Path) -> None:
+    machine.installed(*RUNS, *BUILDS)
+    other = tmp_path / "other"
+    other.mkdir()
+    (machine.tree / ".venv").symlink_to(other)
+    result = machine.set_up("run")
+    assert result.returncode == 1
+    assert ".venv is a link" in result.stderr
+    assert list(other.iterdir()) == []
+    assert machine.notes.read_text() == ""
+
+
 def test_the_tests_get_their_tools_and_then_running_needs_no_more(machine: Machine) -> None:
     machine.installed(*RUNS, *BUILDS, *TESTS, "vagrant", "vagrant-libvirt")
     assert machine.set_up("test").returncode == 0
