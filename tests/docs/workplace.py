@@ -215,6 +215,7 @@ ELSEWHERE = (
     Elsewhere("systemd-sysusers", "it would make a user on the machine that tests", _sysusers),
     Elsewhere("make setup", "it may install packages", _dry_make),
     Elsewhere("make test", "the tests would run themselves", _dry_make),
+    Elsewhere("make bench", "it measures for minutes", _dry_make),
     Elsewhere("make vagrant-test", "it makes virtual machines, for minutes", _dry_make),
     Elsewhere("pixguard run", "it makes a firewall of the machine until it is ended", _appliance),
     Elsewhere("systemctl", "it would start the service on the machine that tests", _unit),
