@@ -115,6 +115,27 @@ def check(files: tuple[Path, ...], lenient: bool, print_: bool, as_json: bool) -
 
 
 @main.command()
+@click.argument("file", type=FILE, metavar="FILE")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Choice(["6.3", "8.2", "8.4"]),
+    help="The version whose dialect is wanted.",
+)
+@click.option("--write", "out", type=FILE, help="Write it to this file instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the report.")
+def convert(file: Path, target: str, out: Path | None, as_json: bool) -> int:
+    """Print the policy of a rule file in the dialect of another version.
+
+    What cannot be said there goes to standard error, line by line (exit 1 if there is anything).
+    """
+    from appliance.convert.command import convert_file
+
+    return convert_file(file, target, out, as_json)
+
+
+@main.command()
 def releases() -> None:
     """Print the releases that can be imitated, their traits, and what those rest on."""
     from appliance.smtp.traits import TRAITS, faults, rows

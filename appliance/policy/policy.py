@@ -180,9 +180,22 @@ class Policy:
         Args:
             opening: as for `admit`.
         """
-        decision = self._decide(opening)
+        decision = self._read(opening, self._decide(opening))
         logged = tuple(step.logged for step in decision.steps if step.logged)
         return replace(decision, admission=replace(decision.admission, logged=logged))
+
+    def _read(self, opening: Opening, decision: Decision) -> Decision:
+        """A decision, with what has a helper of the kernel read the connection."""
+        admission = decision.admission
+        ends = (admission.client.interface, admission.server.interface)
+        helped = self._configuration.helped(opening.protocol, admission.server.port, ends)
+        if helped is None or admission.denial:
+            return decision
+        why = f"live, the connections that {helped.helped.words} opens pass"
+        if helped.place is None:
+            why += "; it is on from the start"
+        steps = (*decision.steps, Step(Phase.HELPER, why, helped.place))
+        return replace(decision, steps=steps, helped=helped)
 
     def _decide(self, opening: Opening) -> Decision:
         path = self._path(opening if opening.ingress else self._placed(opening))
@@ -199,15 +212,7 @@ class Policy:
         if admission.inspection:
             why = f"port {admission.server.port} is inspected as release {self._release.name}"
             steps.append(Step(Phase.FIXUP, why))
-        helped = self._configuration.helped(
-            opening.protocol, admission.server.port, (ingress.name, egress.name)
-        )
-        if helped:
-            why = f"live, the connections that {helped.helped.words} opens pass"
-            if helped.place is None:
-                why += "; it is on from the start"
-            steps.append(Step(Phase.HELPER, why, helped.place))
-        return Decision(admission, tuple(steps), helped)
+        return Decision(admission, tuple(steps))
 
     def _placed(self, opening: Opening) -> Opening:
         """A captured packet as it would be on the wire where it enters the firewall."""

@@ -1,0 +1,1 @@
+"""`pixguard convert`: the same policy in the dialect of another version."""
