@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
-from appliance.config.model import ANY, Operator, Ports, Rule, RuleLine
+from appliance.config.model import ANY, Operator, Ports, Remark, Rule, RuleLine
 from appliance.errors import Place
 from appliance.protocol import TCP, UDP
 
@@ -177,3 +177,16 @@ def is_said_by(rule: Rule, rules: Iterable[Rule]) -> bool:
         elif crossing(rule, each):
             return False
     return not rule.permit
+
+
+def nonempty(lines: Iterable[RuleLine | Remark], place: Place) -> tuple[RuleLine | Remark, ...]:
+    """Lines of a list, which is none without a rule: one that denies all has one that says so.
+
+    Args:
+        lines: its lines.
+        place: where that is said.
+    """
+    found = tuple(lines)
+    if any(isinstance(line, RuleLine) for line in found):
+        return found
+    return (*found, alone(shape(place, permit=False)))

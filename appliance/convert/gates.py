@@ -30,11 +30,11 @@ def gate(compiled: Compiled, interface: Interface, levels: bool) -> tuple[Rule, 
     rules: list[Rule] = []
     trivial = True
     for taken, egress in routed(compiled.routing, interface):
-        if levels and egress.level >= interface.level:
-            if egress.level > interface.level or not _may_pass(compiled, interface, egress):
-                rules.append(replace(taken, permit=False))
-            else:
-                rules.append(taken)
+        if egress.level == interface.level and not _may_pass(compiled, interface, egress):
+            rules.append(replace(taken, permit=False))
+            continue
+        if levels and egress.level > interface.level:
+            rules.append(replace(taken, permit=False))
             continue
         passing = _passing(compiled, interface, egress)
         if len(passing) == 1 and passing[0].permit:
@@ -54,7 +54,7 @@ def _may_pass(compiled: Compiled, one: Interface, other: Interface) -> bool:
 
 def _passing(compiled: Compiled, ingress: Interface, egress: Interface) -> tuple[Rule, ...]:
     sources = _simplified(_sources(compiled, ingress, egress))
-    if ingress.level >= egress.level or not compiled.configuration.nat_control:
+    if ingress.level >= egress.level:
         return sources
     destinations = _simplified(_destinations(compiled, ingress, egress))
     return _simplified(conjoined(destinations, sources))
@@ -104,12 +104,22 @@ def _destinations(compiled: Compiled, ingress: Interface, egress: Interface) -> 
     for nat in translations.nats_between(egress.name, ingress.name, exempt=True):
         for rule in nat.rules or ():
             if rule.permit:
-                yield replace(
-                    rule,
-                    source=rule.destination,
-                    source_ports=rule.destination_ports,
-                    destination=rule.source,
-                    destination_ports=rule.source_ports,
-                    log=None,
-                )
-    yield shape(ingress.place, permit=False)
+                yield _answered(rule)
+    for nat in translations.nats_between(egress.name, ingress.name, exempt=False):
+        # From 8.3 on, one with addresses there denies what is not addressed by these by itself.
+        if not nat.keeps and not nat.pools_on(ingress.name):
+            for rule in _of(nat, False):
+                yield _answered(rule)
+    yield shape(ingress.place, permit=not compiled.configuration.nat_control)
+
+
+def _answered(rule: Rule) -> Rule:
+    """What a rule's packets answer."""
+    return replace(
+        rule,
+        source=rule.destination,
+        source_ports=rule.destination_ports,
+        destination=rule.source,
+        destination_ports=rule.source_ports,
+        log=None,
+    )

@@ -17,7 +17,7 @@ from appliance.config.model import (
     ServiceObject,
 )
 from appliance.config.objects import NetworkObject, networks
-from appliance.convert.crossing import alone, shape
+from appliance.convert.crossing import alone, nonempty, shape
 from appliance.convert.loss import Loss
 from appliance.convert.permits import unused
 from appliance.convert.rewriting import Lines, Rewrite, mirrored, rewritten
@@ -65,14 +65,15 @@ def with_mapped_addresses(
         ]
         rewrites = tuple(_rewrites(statics, interface.name))
         whole = [line for each in (*bound, *everywhere) for line in lists[each.access_list].lines]
-        if whole:
+        if bound or everywhere:
             group = (bound or everywhere)[0]
             name = group.access_list if bound else f"{interface.name}_{group.access_list}"
-            lines = rewritten(tuple(_once(whole)), rewrites)
+            lines = nonempty(rewritten(tuple(_once(whole)), rewrites), group.place)
             groups.append(AccessGroup(put(name, lines), interface.name, group.place))
         for group in configuration.access_groups:
             if group.out and group.interface == interface.name:
                 lines = mirrored(lists[group.access_list].lines, rewrites)
+                lines = nonempty(lines, group.place)
                 groups.append(replace(group, access_list=put(group.access_list, lines)))
     named = {each.access_list for each in groups}
     kept = [e for e in lists.values() if e.lines and (e.name in named or e.name not in used)]

@@ -18,7 +18,7 @@ from appliance.config.model import (
     RuleLine,
     elementary,
 )
-from appliance.convert.crossing import alone, conjoined, crossing, shape, split, tidied
+from appliance.convert.crossing import alone, conjoined, crossing, nonempty, shape, split, tidied
 from appliance.convert.loss import Loss
 from appliance.convert.ways import Compiled, towards
 from appliance.policy.outbound import exceptions, ranked
@@ -43,7 +43,7 @@ def listed(configuration: Configuration) -> tuple[Configuration, tuple[Loss, ...
         if interface.name in bound or interface.shutdown:
             continue
         lines = _lines(compiled, interface)
-        if lines:
+        if lines is not None:
             name = unused(f"{interface.name}_access_in", [each.name for each in lists])
             lists.append(AccessList(name, lines))
             place = next(e.rule.place for e in lines if isinstance(e, RuleLine))
@@ -73,7 +73,7 @@ def unused(name: str, names: list[str]) -> str:
     return found
 
 
-def _lines(compiled: Compiled, interface: Interface) -> tuple[RuleLine | Remark, ...]:
+def _lines(compiled: Compiled, interface: Interface) -> tuple[RuleLine | Remark, ...] | None:
     configuration = compiled.configuration
     others = [each for each in configuration.interfaces if each != interface]
     higher = any(each.level > interface.level for each in others)
@@ -84,7 +84,7 @@ def _lines(compiled: Compiled, interface: Interface) -> tuple[RuleLine | Remark,
     ]
     conduits = configuration.conduits if higher else ()
     if not conduits and not lists:
-        return ()
+        return None
     if not lists and all(each.level >= interface.level for each in others):
         return conduits
     permitted = elementary(conduits)
@@ -100,7 +100,7 @@ def _lines(compiled: Compiled, interface: Interface) -> tuple[RuleLine | Remark,
             rules += passing
         else:
             rules.append(replace(taken, permit=False))
-    return tuple(map(alone, tidied(rules)))
+    return nonempty(map(alone, tidied(rules)), interface.place)
 
 
 def _outbound(applied: Apply, outbounds: tuple[Outbound, ...]) -> tuple[Rule, ...]:

@@ -87,18 +87,23 @@ def unlike(old: Configuration, new: Configuration, packets: Iterable[Opening]) -
     """
     # One release for both, since how mail is inspected is another matter than whether it is.
     release = choose(old.version, None)
+    reasons: dict[tuple[object, ...], list[Group]] = {}
     for group in compare(policy_of(old, release), policy_of(new, release), packets):
-        yield _loss(group)
+        key = (group.change, group.ends, group.old.place if group.old else None)
+        reasons.setdefault(key, []).append(group)
+    yield from map(_loss, reasons.values())
 
 
-def _loss(group: Group) -> Loss:
+def _loss(groups: list[Group]) -> Loss:
+    group = groups[0]
     example = group.differences[0].packet
     packet = described(Packet(example, max(0, example.icmp_type) << 8))
-    more = len(group.differences) - 1
+    more = sum(len(each.differences) for each in groups) - 1
     others = f" and {more} like it" if more else ""
+    came, went = (end or "nowhere" for end in group.ends)
     why = group.new.why if group.new else "not inspected"
     return Loss(
         group.old.place if group.old else None,
-        f"what becomes of {packet}{others}",
+        f"what becomes of {packet}{others}, from {came} to {went}",
         f"{group.change.value}: {why}",
     )

@@ -14,7 +14,7 @@ from appliance.config.model import (
     Rule,
     RuleLine,
 )
-from appliance.convert.crossing import alone, conjoined, equal, is_said_by, shape
+from appliance.convert.crossing import alone, conjoined, equal, is_said_by, nonempty, shape
 from appliance.convert.gates import gate
 from appliance.convert.loss import Loss
 from appliance.convert.permits import unused
@@ -60,14 +60,16 @@ def with_real_addresses(
         else:
             lines = rewritten(lines, tuple(_entered(compiled, interface)))
             lines = _gated(compiled, interface, lines, group, losses)
+        lines = nonempty(lines, group.place)
         groups.append(replace(group, access_list=put(group.access_list, lines)))
     bound = {each.interface for each in configuration.access_groups if not each.out}
     for interface in configuration.interfaces:
         if interface.name in bound or interface.shutdown:
             continue
         rules = gate(compiled, interface, levels=True)
-        if rules:
-            name = put(unused(f"{interface.name}_access_in", list(lists)), tuple(map(alone, rules)))
+        if rules is not None:
+            lines = nonempty(map(alone, rules), interface.place)
+            name = put(unused(f"{interface.name}_access_in", list(lists)), lines)
             groups.append(AccessGroup(name, interface.name, interface.place))
     named = {each.access_list for each in groups}
     translating = set(used) - {each.access_list for each in configuration.access_groups}

@@ -17,7 +17,7 @@ from appliance.config.model import (
     RuleLine,
     Static,
 )
-from appliance.convert.crossing import alone
+from appliance.convert.crossing import alone, nonempty
 from appliance.convert.loss import Loss
 from appliance.policy.routing import Routing
 
@@ -52,16 +52,22 @@ def as_six(configuration: Configuration) -> tuple[Configuration, tuple[Loss, ...
         for each in configuration.object_groups
         if each.kind is GroupKind.SERVICE and not each.protocol
     }
-    lists = tuple(
-        AccessList(each.name, tuple(_lines(each, untyped, losses)))
+    lists = {
+        each.name: AccessList(each.name, tuple(_lines(each, untyped, losses)))
         for each in configuration.access_lists
-    )
+    }
+    for group in groups:
+        lines = nonempty(lists[group.access_list].lines, group.place)
+        lists[group.access_list] = AccessList(group.access_list, lines)
+    lost = {each.name for each in lists.values() if not each.rules}
     for name, line in configuration.standard_lists:
         losses.append(Loss(None, f"access-list {name} {line}".rstrip(), "left out"))
     made = replace(
         configuration,
         access_groups=tuple(groups),
-        access_lists=tuple(each for each in lists if each.lines),
+        access_lists=tuple(each for each in lists.values() if each.lines),
+        statics=tuple(each for each in configuration.statics if each.access_list not in lost),
+        nats=tuple(each for each in configuration.nats if each.access_list not in lost),
         object_groups=tuple(
             each for each in configuration.object_groups if each.name not in untyped
         ),

@@ -51,6 +51,10 @@ class Statics:
         self.globals: list[Global] = []
         self.lists: list[AccessList] = []
         self.losses: list[Loss] = []
+        self._sides: dict[int, set[str]] = {}
+        for way in self.translations.ways:
+            if way.outward:
+                self._sides.setdefault(way.rank, set()).add(way.ingress)
         lost: set[int] = set()
         for way in self.translations.ways:
             if way.outward and self._may_come(way):
@@ -70,16 +74,14 @@ class Statics:
             )
 
     def _may_come(self, way: Way) -> bool:
-        """Whether sources of a way may be where it says that they are."""
-        return way.ingress != way.egress and any(
-            each.before == ANY
-            or way.ingress
-            in {
-                leads.name
-                for leads in map(self.routing.towards, (each.before[0], each.before[-1]))
-                if leads
-            }
+        """Whether sources of a way that is of any interface may come in by the one it is of."""
+        sides = self._sides[way.rank]
+        if way.ingress == way.egress:
+            return False
+        return len(sides) == 1 or any(
+            leads and leads.name == way.ingress
             for each in way.sources or (Block(ANY, ANY),)
+            for leads in map(self.routing.towards, (each.before[0], each.before[-1]))
         )
 
     def _say(self, way: Way) -> str:
@@ -90,7 +92,7 @@ class Statics:
             return "which translates the destination, too"
         if way.dynamic:
             return self._dynamic(way)
-        if not any(way.place == each.place and not each.outward for each in self.translations.ways):
+        if all(each.outward for each in self.translations.ways if each.rank == way.rank):
             return "which translates one way alone"
         sources = way.sources or (Block(ANY, ANY),)
         ports = [each.source for each in way.changes if each.source]
