@@ -21,6 +21,7 @@ from appliance.config.model import (
 from appliance.convert.loss import Loss
 from appliance.errors import Place
 from appliance.protocol import SMTP, TCP
+from appliance.smtp.esmtp_map import DEFAULT_MAP
 
 _DEFAULT_CLASS = "inspection_default"
 _POLICY = "global_policy"
@@ -67,7 +68,9 @@ def as_policies(configuration: Configuration) -> tuple[Configuration, tuple[Loss
         class_maps=tuple(maps),
         policy_maps=(PolicyMap(_POLICY, tuple(classes)),) if classes else (),
         service_policies=in_force,
-        inspections=(Inspection("", configuration.smtp_ports),) if configuration.smtp_ports else (),
+        inspections=(Inspection("", configuration.smtp_ports, DEFAULT_MAP),)
+        if configuration.smtp_ports
+        else (),
     )
     return made, tuple(losses)
 
@@ -150,6 +153,10 @@ def as_fixups(configuration: Configuration) -> tuple[Configuration, tuple[Loss, 
         policy_maps=(),
         service_policies=(),
         inspections=(),
+        regexes=(),
+        regex_classes=(),
+        esmtp_classes=(),
+        esmtp_maps=(),
     )
     return made, tuple(losses)
 
