@@ -45,6 +45,10 @@ TRAITS: dict[str, tuple[Callable[[Release], str], str]] = {
         "messages 108002 and 108003 of Cisco's message guide",
     ),
     "EHLO reply": (_ehlo, "captures of 2006 to 2014; Cisco 118550"),
+    "inspection map": (
+        lambda release: "its limits drop connections" if release.has_maps else "-",
+        "the text of _default_esmtp_map in Cisco's configuration guides; published 108004",
+    ),
     "allow-tls": (
         lambda release: "known" if release.may_allow_tls else "-",
         "message 108007 of Cisco's message guide",
