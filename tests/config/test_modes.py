@@ -29,7 +29,7 @@ def test_a_second_version_line_must_not_contradict_the_first() -> None:
     ("line", "problem", "remedy"),
     [
         ("conduit permit ip any any", "`conduit` exists before 7.0 only", "an `access-list`"),
-        ("fixup protocol ftp 21", "`fixup protocol ftp` exists before 7.0", "version line"),
+        ("fixup protocol ftp 21", "`fixup protocol ftp` exists before 7.0", "`inspect ftp`"),
         ("ip address inside 10.1.1.1", "`ip address` does not stand here", "below `interface`"),
         ("nameif outside", "`nameif` does not stand here", "it stands below `interface`"),
         ("inspect esmtp", "`inspect esmtp` does not stand here", "it stands below `class`"),

@@ -29,12 +29,15 @@ def test_any_unique_prefix_finds_the_command_and_no_other_does(
     command: Command, data: st.DataObject
 ) -> None:
     words = command.words.split()
+    shorter = {other.words for other in TABLE.of(GLOBAL, LANGUAGE)}
     typed = [w[: data.draw(st.integers(1, len(w)))] for w in words]
     meant = True
     for depth, (word, prefix) in enumerate(zip(words, typed, strict=True)):
         fits = {other for other in siblings(command, depth) if other.startswith(prefix)}
         # A keyword that is itself the beginning of another one is meant when it is typed whole.
         meant = meant and (fits == {word} if prefix not in fits else prefix == word)
+        # Behind a command that is whole already, it is meant when it is typed whole, too.
+        meant = meant and (prefix == word or " ".join(words[:depth]) not in shorter)
     cursor = Cursor(Line.split(" ".join(typed)), {})
     if meant:
         assert TABLE.find(cursor, LANGUAGE) == (command, 0)
