@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -243,7 +242,7 @@ def test_the_command_prints_the_other_dialect_and_reports_beside_it(tmp_path: Pa
     written = convert(source, "--to", "8.4", "--write", str(out))
     assert written.stdout == ""
     assert out.read_text() == done.stdout
-    assert os.listdir(tmp_path) == ["new.conf"]
+    assert [each.name for each in tmp_path.iterdir()] == ["new.conf"]
     told = json.loads(convert(source, "--to", "8.4", "--json").stdout)
     assert told["configuration"] == done.stdout
     assert [each["file"] for each in told["lost"]] == [source]
