@@ -2,6 +2,7 @@
 #
 #     make run                     the lab: client, firewall and mail server in namespaces
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
+#     make test-compiled           the tests of the engine with the engine compiled
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
 #     make vagrant-test            the router as a virtual machine (docs/vagrant.md)
 #     make differential            the kernel against the policy, 100,000 packets
@@ -18,7 +19,7 @@ PAIRS = 100000
 SEED = 1
 VERSIONS = before-8.3
 
-.PHONY: run test vagrant-test fuzz differential bench lint setup install wheel deb deb-test
+.PHONY: run test test-compiled vagrant-test fuzz differential bench lint setup install wheel deb deb-test
 
 run:
 	@scripts/setup.sh run
@@ -27,6 +28,11 @@ run:
 test:
 	@scripts/setup.sh test
 	@.venv/bin/pytest $(ARGS)
+
+test-compiled:
+	@scripts/setup.sh test
+	@scripts/compile.sh
+	@cd build/compiled && ../../.venv/bin/python -m pytest tests/engine tests/evasion $(ARGS)
 
 vagrant-test:
 	@scripts/setup.sh vagrant
