@@ -32,6 +32,7 @@ FOREIGN = {
     "--to-source": "iptables",
     "--json-lines": "python3 -m json.tool",
     "--kill-whom": "systemctl",
+    "--no-build-isolation": "pip",
     "--purge": "dpkg",
     "--signal": "systemctl",
 }
