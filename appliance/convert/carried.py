@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from appliance.config.command import GLOBAL, MASK
+from appliance.config.command import GLOBAL
 from appliance.config.language import SEVEN, Language, shown
 from appliance.config.model import Configuration, Kept, Timeout
 from appliance.config.table import TABLE
@@ -45,7 +45,7 @@ def _kept(configuration: Configuration, language: Language, losses: list[Loss]) 
             yield each
             continue
         what = each.text if words == each.text else f"{each.text} (below {words})"
-        losses.append(Loss(each.place, what.replace(MASK, "..."), becomes))
+        losses.append(Loss(each.place, what, becomes))
 
 
 def _timeouts(

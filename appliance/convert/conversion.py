@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from appliance.config.language import OBJECTS, SEVEN, Language, of_number
+from appliance.config.language import BOTH_FAMILIES, OBJECTS, SEVEN, Language, of_number
 from appliance.config.model import Configuration, Version
 from appliance.convert.carried import carried
+from appliance.convert.families import of_one_family
 from appliance.convert.hardware import as_blocks, as_lines
 from appliance.convert.loss import Loss
 from appliance.convert.mail import as_fixups, as_policies, for_all_hosts
@@ -70,6 +71,8 @@ def convert(configuration: Configuration, target: str) -> Conversion:
 
 def _steps(language: Language, wanted: Language) -> Iterator[Step]:
     """What leads from one version to another."""
+    if language >= BOTH_FAMILIES:
+        yield of_one_family
     if language < SEVEN:
         yield _up_to_eight if wanted >= SEVEN else _up_to_six
     if language < OBJECTS <= wanted:

@@ -41,14 +41,6 @@ def with_mapped_addresses(
     groups: list[AccessGroup] = []
     used = [each.access_list for each in configuration.access_groups]
     everywhere = [each for each in configuration.access_groups if not each.interface]
-    losses = [
-        Loss(
-            each.place,
-            f"access-group {each.access_list} global",
-            "each interface has a list of its own that ends with its lines",
-        )
-        for each in everywhere
-    ]
 
     def put(name: str, lines: Lines) -> str:
         own = name if used.count(name) == 1 and not everywhere else unused(name, list(lists))
@@ -83,7 +75,7 @@ def with_mapped_addresses(
         access_groups=tuple(groups),
         object_groups=tuple(_group(each, configuration) for each in configuration.object_groups),
     )
-    return made, (*losses, *_domains(configuration))
+    return made, tuple(_domains(configuration))
 
 
 def _once(lines: list[RuleLine | Remark]) -> Iterator[RuleLine | Remark]:
@@ -118,17 +110,15 @@ def _rewrites(statics: Statics, interface: str) -> Iterator[Rewrite]:
 
 
 def _lines(lines: Lines, configuration: Configuration) -> Iterator[RuleLine | Remark]:
-    """The lines of a list without objects, and without what only 9.0 and later have."""
+    """The lines of a list without objects."""
     objects = {each.name for each in configuration.objects}
     for line in lines:
         if isinstance(line, RuleLine) and not line.rules and not line.inactive:
-            continue  # a line of IPv6, or of names that nobody looks up, matches nothing
+            continue  # one of names that nobody looks up matches nothing
         if isinstance(line, RuleLine) and any(name in objects for _, name in line.groups):
             if line.inactive:
                 continue
             yield from map(alone, line.rules)
-        elif isinstance(line, RuleLine):
-            yield replace(line, families=())
         else:
             yield line
 

@@ -105,7 +105,7 @@ class ObjectNats:
                 real = self.namer.of(rule.source)
                 mapped: Mapped | None = Mapped(real)
                 if not nat.keeps:
-                    mapped = self._mapped(nat, egress)
+                    mapped = self._mapped(nat, egress, named=True)
                 if mapped:
                     self._twice(nat.place, (nat.nat.interface, egress.name), rule, mapped, nat)
 
@@ -138,8 +138,14 @@ class ObjectNats:
             )
         )
 
-    def _mapped(self, nat: Dynamic, egress: Interface) -> Mapped | None:
-        """What sources become that leave by an interface; None where there is no `global`."""
+    def _mapped(self, nat: Dynamic, egress: Interface, named: bool) -> Mapped | None:
+        """What sources become that leave by an interface; None where there is no `global`.
+
+        Args:
+            nat: what translates them.
+            egress: the interface.
+            named: whether an address needs an object.
+        """
         pools = [
             each
             for each in self._configuration.globals
@@ -153,7 +159,7 @@ class ObjectNats:
         if len(values) > 1:
             return Mapped(self.namer.group(tuple(values)), own=own)
         (value,) = values
-        if isinstance(value, IPv4Network):
+        if isinstance(value, IPv4Network) and not named:
             return Mapped(address=value.network_address, own=own)
         return Mapped(self.namer.of(value), own=own)
 
@@ -222,7 +228,7 @@ class ObjectNats:
             return
         for egress in self._egresses(nat):
             pair = (nat.nat.interface, egress.name)
-            mapped = None if nat.keeps else self._mapped(nat, egress)
+            mapped = None if nat.keeps else self._mapped(nat, egress, named=last)
             flags = ("dns",) if nat.nat.dns else ()
             if not nat.keeps and mapped is None:
                 continue

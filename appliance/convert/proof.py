@@ -11,6 +11,7 @@ from appliance.config.model import Configuration
 from appliance.config.printing import printed
 from appliance.convert.conversion import convert
 from appliance.convert.loss import Loss
+from appliance.convert.packets import between
 from appliance.diff.comparison import Group, compare
 from appliance.diff.packets import sample
 from appliance.errors import PixguardError, Severity
@@ -20,7 +21,7 @@ from appliance.trace.packet import Packet
 from appliance.trace.trace import described
 
 _MOST_ATTEMPTS = 20
-_MOST_PACKETS = 4_000
+_MOST_PACKETS = 2_000
 """Example packets that both configurations judge."""
 
 
@@ -70,7 +71,9 @@ def proven(configuration: Configuration, target: str) -> Proven:
     if reading.configuration is None:
         raise PixguardError(f"it cannot be said in {target}: {reading.findings[0].problem}")
     made = reading.configuration
-    losses += unlike(configuration, made, sample(configuration, made, _MOST_PACKETS).packets)
+    packets = dict.fromkeys(sample(configuration, made, _MOST_PACKETS).packets)
+    packets |= dict.fromkeys(between(configuration, _MOST_PACKETS))
+    losses += unlike(configuration, made, packets)
     return Proven(made, tuple(printed(made)), tuple(dict.fromkeys(losses)))
 
 

@@ -87,6 +87,10 @@ def towards(compiled: Compiled, interface: Interface) -> Iterator[tuple[Rule, In
 
 
 def routed(routing: Routing, interface: Interface) -> Iterator[tuple[Rule, Interface]]:
-    """The same by routes alone."""
-    for network, egress in routing.entries():
+    """The same by routes alone, without those that change nothing."""
+    entries = tuple(routing.entries())
+    for number, (network, egress) in enumerate(entries):
+        wider = (other for n, other in entries[number + 1 :] if network.subnet_of(n))
+        if next(wider, None) == egress:
+            continue
         yield shape(interface.place, destination=network), egress
