@@ -11,12 +11,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeVar
 
 import pytest
 
 from appliance.smtp.release import RELEASES, Blocked, Bug, Release, ShortSegment
 from tests.engine.model import Model
 from tests.wire import CLIENT_START, RST, SERVER_START, Wire
+
+T = TypeVar("T")
 
 ROWS = ["4.0", "4.2", "4.4", "5.0", "5.1", "6.3", "7.0", "7.2", "fwsm-2"]
 """One release of each row of traits."""
@@ -319,6 +322,11 @@ def _check_acknowledgements(wire: Wire, from_client: bool) -> None:
 
 
 # ---- for examples with a shape of their own ----
+
+
+def unmade(of: type[T]) -> T:
+    """An object without any of its attributes: whatever uses it fails, compiled or not."""
+    return of.__new__(of)
 
 
 def greeted(name: str, **traits: object) -> Wire:

@@ -12,10 +12,12 @@ from appliance.events import Denial, Event, PacketDenied
 from appliance.firewall import Firewall
 from appliance.limits import Census, Limits
 from appliance.policy.policy import Policy
+from appliance.smtp.inspector import Inspector
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog
 from appliance.tcp.connection import Connection
 from appliance.verdict import FORWARD, Verdict
+from tests.engine.feeding import unmade
 from tests.policy.rules import TWO_INTERFACES, configuration
 from tests.wire import (
     ACK,
@@ -160,18 +162,13 @@ def test_datagrams_have_a_limit_of_their_own() -> None:
     assert gate.give(datagram(3))
 
 
-def test_a_connection_that_the_engine_failed_at_counts_no_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_connection_that_the_engine_failed_at_counts_no_more() -> None:
     gate = Gate(f"{HOST} 1 0")
     assert gate.open(1001)
-
-    def fail(self: object, *arguments: object) -> None:
-        raise RuntimeError("a fault")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Connection, "receive", fail)
-        assert not gate.open(1001)
+    ((_, connection),) = gate.firewall._flows
+    assert isinstance(connection, Connection)
+    connection._inspector = unmade(Inspector)
+    assert not gate.open(1001)
     assert gate.open(1002)
 
 
