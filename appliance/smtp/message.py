@@ -239,7 +239,7 @@ class View:
         last = data.rfind(b"\n", at, end) + 1
         if self.reading is Reading.ANY:
             last = max(last, data.rfind(b"\r", at, end - 1) + 1)
-        if last <= at or (self.reading is Reading.CRLF and data[last - 2 : last - 1] != b"\r"):
+        if last <= at or (self.reading is Reading.CRLF and not data.endswith(b"\r", at, last - 1)):
             return at, at
         bounded = bool(self._levels) or self._wild
         if data[at] == _DOT or (bounded and data.startswith(_DASHES, at, end)):

@@ -287,6 +287,14 @@ def size(thing: object, known: set[int]) -> int:
     return total + sum(size(each, known) for each in inside)
 
 
+def test_a_piece_that_begins_with_a_line_feed():
+    message = Message({Subject.BODY_LENGTH: (9,)}, parts=False)
+    seen = [
+        each for piece in (b"\r\nVRFY\r\n", b"\nxyz") for each in message.feed(piece, 0, len(piece))
+    ]
+    assert greatest(seen, Subject.BODY_LENGTH) == 10
+
+
 ENDLESS = {
     "line": (b"", b"x"),
     "field": (b"A: ", b"x"),
