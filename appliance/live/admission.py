@@ -60,10 +60,19 @@ class LiveAdmission:
         inbound = level < other
         denial = self._denial(opening, mark)
         inspection = self._release if denial is None else None
+        esmtp_map = self._configuration.esmtp_map(
+            opening.destination_port, (opening.ingress, opening.egress)
+        )
         if self._ways:
-            ends = self._ways.ends(opening, connmark.translation(mark))
-            shared = replace(UNLIMITED, sharers=self._workers)
-            return Admission(*ends, inbound, inspection, denial, limits=shared, idle=self._idle)
+            return Admission(
+                *self._ways.ends(opening, connmark.translation(mark)),
+                inbound,
+                inspection,
+                denial,
+                limits=replace(UNLIMITED, sharers=self._workers),
+                idle=self._idle,
+                esmtp_map=esmtp_map,
+            )
         client = (opening.source, opening.source_port)
         server = server_mapped = (opening.destination, opening.destination_port)
         translation = self._translations.numbered(connmark.translation(mark))
@@ -85,9 +94,7 @@ class LiveAdmission:
             denial=denial,
             limits=replace(limits, sharers=self._workers),
             idle=self._idle,
-            esmtp_map=self._configuration.esmtp_map(
-                opening.destination_port, (opening.ingress, opening.egress)
-            ),
+            esmtp_map=esmtp_map,
         )
 
     def _translates_destination(

@@ -230,8 +230,9 @@ class ObjectPolicy(Policy):
     def _let_through(self, passage: _Passage, ingress: Interface, egress: Interface) -> Admission:
         way = self._ways.of_source(passage.packet, egress.name, passage.destination)
         server = self._server(passage, egress)
+        interfaces = (ingress.name, egress.name)
         inspected = passage.packet.protocol == TCP and self._configuration.inspects(
-            server.address, server.port, (ingress.name, egress.name)
+            server.address, server.port, interfaces
         )
         return Admission(
             self._client(passage, ingress, way),
@@ -239,6 +240,7 @@ class ObjectPolicy(Policy):
             inbound=ingress.level < egress.level,
             inspection=self._release if inspected else None,
             idle=self._idle,
+            esmtp_map=self._configuration.esmtp_map(server.port, interfaces),
         )
 
     def _client(self, passage: _Passage, ingress: Interface | None, way: Way | None) -> Endpoint:
