@@ -22,7 +22,8 @@ Live: TypeAlias = Callable[[int, IPv4Address, IPv4Address], Iterable[Flow]]
 """The connections that live: of a protocol, from a client to a server by their real addresses."""
 
 
-def _none(protocol: int, client: IPv4Address, server: IPv4Address) -> Iterable[Flow]:
+def no_flows(protocol: int, client: IPv4Address, server: IPv4Address) -> Iterable[Flow]:
+    """What lives where a packet is judged alone."""
     return ()
 
 
@@ -55,7 +56,7 @@ class Opening:
     egress: str = ""
     begins: bool = True
     time: float | None = None
-    live: Live = field(default=_none, compare=False, repr=False)
+    live: Live = field(default=no_flows, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

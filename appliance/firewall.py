@@ -205,14 +205,11 @@ class Firewall:
         self._flows = Flows()
         self._restless.clear()
 
-    def _ask(self, opening: Opening) -> Admission:
-        return self._admit(replace(opening, live=self._flows.live))
-
     def _open(self, segment: Segment, key: Key, now: float, ingress: str, egress: str) -> Verdict:
         """Judge the first packet of a TCP connection."""
-        opening = of_segment(segment, ingress, egress, now)
+        opening = of_segment(segment, ingress, egress, now, self._flows.live)
         if opening.begins:
-            admission = self._ask(opening)
+            admission = self._admit(opening)
             self._access_log.take(opening, admission, now)
             if admission.denial is not None:
                 return self._deny(opening, admission, segment.flags, now)
@@ -229,10 +226,10 @@ class Firewall:
     def _adopt(self, opening: Opening, segment: Segment, key: Key, now: float) -> Verdict:
         """Take up a connection in the middle: its client is the end whose SYN would be let in and
         inspected, and failing that the one that sent this segment."""
-        admission = self._ask(opening)
+        admission = self._admit(opening)
         from_client = True
         if admission.inspection is None or segment.flags & SYN:
-            reverse = self._ask(
+            reverse = self._admit(
                 Opening(
                     protocol=TCP,
                     source=opening.destination,
@@ -243,6 +240,7 @@ class Firewall:
                     egress=opening.ingress,
                     begins=False,
                     time=now,
+                    live=self._flows.live,
                 )
             )
             if reverse.denial is None and (
@@ -299,7 +297,7 @@ class Firewall:
         self, packet: bytes, now: float, ingress: str, egress: str, mark: int
     ) -> Verdict:
         """Judge a packet that is not TCP; live, only TCP and ICMP errors about it are queued."""
-        read = of_packet(packet, ingress, egress, now)
+        read = of_packet(packet, ingress, egress, now, self._flows.live)
         if read is None:
             return DROP
         opening, flags = read
@@ -321,7 +319,7 @@ class Firewall:
             verdict = known[0].touch(now)
             self._flows.note(key)
             return verdict
-        admission = self._ask(opening)
+        admission = self._admit(opening)
         self._access_log.take(opening, admission, now)
         if admission.denial is None and protocol == UDP:
             admission = replace(admission, denial=self._flows.denial(UDP, admission.limits))
@@ -350,7 +348,7 @@ class Firewall:
 
     def _deny_unknown(self, segment: Segment, ingress: str, egress: str, now: float) -> Verdict:
         """Report a segment that belongs to no connection."""
-        opening = of_segment(segment, ingress, egress, now)
+        opening = of_segment(segment, ingress, egress, now, self._flows.live)
         return self._deny(opening, unknown(opening), segment.flags, now)
 
     def _deny(self, opening: Opening, admission: Admission, flags: int, now: float) -> Verdict:

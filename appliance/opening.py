@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from struct import Struct
 
-from appliance.admission import Admission, Opening
+from appliance.admission import Admission, Live, Opening, no_flows
 from appliance.events import Denial, Endpoint, PacketDenied
 from appliance.packet.checksum import header_length
 from appliance.packet.segment import ACK, FIN, RST, SYN, Segment
@@ -23,7 +23,9 @@ def begins(segment: Segment) -> bool:
     return bool(segment.flags & (SYN | ACK | RST | FIN) == SYN)
 
 
-def of_segment(segment: Segment, ingress: str, egress: str, now: float) -> Opening:
+def of_segment(
+    segment: Segment, ingress: str, egress: str, now: float, live: Live = no_flows
+) -> Opening:
     """A TCP segment as a flow's first packet; it may be none.
 
     Args:
@@ -31,6 +33,7 @@ def of_segment(segment: Segment, ingress: str, egress: str, now: float) -> Openi
         ingress: name of the interface it came in by, "" where unknown.
         egress: name of the interface it will leave by, "" where unknown.
         now: its time in seconds.
+        live: the connections that live.
     """
     return Opening(
         protocol=segment.packet[9],
@@ -42,10 +45,13 @@ def of_segment(segment: Segment, ingress: str, egress: str, now: float) -> Openi
         egress=egress,
         begins=begins(segment),
         time=now,
+        live=live,
     )
 
 
-def of_packet(packet: bytes, ingress: str, egress: str, now: float) -> tuple[Opening, int] | None:
+def of_packet(
+    packet: bytes, ingress: str, egress: str, now: float, live: Live = no_flows
+) -> tuple[Opening, int] | None:
     """A packet of another protocol than TCP, with its ICMP type times 256 plus its code, or 0.
 
     Args:
@@ -53,6 +59,7 @@ def of_packet(packet: bytes, ingress: str, egress: str, now: float) -> tuple[Ope
         ingress: as for a segment.
         egress: likewise.
         now: likewise.
+        live: likewise.
 
     Returns:
         None if it is too short to be one.
@@ -78,6 +85,7 @@ def of_packet(packet: bytes, ingress: str, egress: str, now: float) -> tuple[Ope
         ingress=ingress,
         egress=egress,
         time=now,
+        live=live,
     )
     return opening, flags
 

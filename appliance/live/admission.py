@@ -42,6 +42,7 @@ class LiveAdmission:
         self._adopts = adopts and release.blocked not in ANSWERS
         self._configuration = configuration
         self._levels = {each.name: each.level for each in configuration.interfaces}
+        self._unlimited = replace(UNLIMITED, sharers=workers)
         routing = Routing(configuration)
         self._translations = Translations(configuration, routing)
         self._ways: ObjectTranslations | None = None
@@ -69,7 +70,7 @@ class LiveAdmission:
                 inbound,
                 inspection,
                 denial,
-                limits=replace(UNLIMITED, sharers=self._workers),
+                limits=self._unlimited,
                 idle=self._idle,
                 esmtp_map=esmtp_map,
             )
@@ -92,7 +93,7 @@ class LiveAdmission:
             inbound=inbound,
             inspection=inspection,
             denial=denial,
-            limits=replace(limits, sharers=self._workers),
+            limits=replace(limits, sharers=self._workers) if limits else self._unlimited,
             idle=self._idle,
             esmtp_map=esmtp_map,
         )

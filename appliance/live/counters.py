@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from appliance.verdict import Verdict
 
 QUEUES = Path("/proc/self/net/netfilter/nfnetlink_queue")
 """One line a queue that somebody listens to, in this process's network namespace."""
@@ -55,25 +52,6 @@ class Counters:
     denials: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     times: list[int] = field(default_factory=lambda: [0] * (len(TIMES) + 1))
-
-    def count(self, size: int, verdict: Verdict, seconds: float) -> None:
-        """Count a packet.
-
-        Args:
-            size: its length in bytes.
-            verdict: what became of it.
-            seconds: how long that took.
-        """
-        self.seconds += seconds
-        self.times[bisect_left(TIMES, seconds)] += 1
-        self.packets += 1
-        self.octets += size
-        if not verdict.forward:
-            self.dropped += 1
-        elif verdict.edited is None:
-            self.forwarded += 1
-        else:
-            self.edited += 1
 
     def count_event(self, kind: str) -> None:
         """Count an event.

@@ -177,7 +177,7 @@ class WorkerProcess:
         try:
             self.process = subprocess.Popen(
                 # -P: nothing is imported from the directory where the appliance was started.
-                [sys.executable, "-P", "-m", "appliance.live.worker", str(connections)],
+                [sys.executable, "-P", "-m", "appliance.live", str(connections)],
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
                 pass_fds=(connections,),

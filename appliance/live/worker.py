@@ -5,6 +5,7 @@ It is started by the supervisor with their connection as its standard input, and
 
 from __future__ import annotations
 
+import gc
 import os
 import selectors
 import signal
@@ -42,6 +43,7 @@ from appliance.live.messages import (
     Recorded,
     Stop,
 )
+from appliance.live.meter import Meter
 from appliance.live.packet_log import LoggedPacket, PacketLog
 from appliance.live.privileges import become, end_with
 from appliance.live.queue import PacketQueue
@@ -115,7 +117,8 @@ class Worker:
         self._syslog: Syslog
         self._lines: dict[Source, _Line] = {}
         self._rate = LineRate(LIMIT)
-        self._counters = Counters()
+        self._meter = Meter()
+        self._counters = Counters()  # but for what the meter counts
         self._counted = (Counters(), Usage())
         self._sign_of_life = 0.0
         self._running = True
@@ -263,7 +266,7 @@ class Worker:
         if verdict.released:
             self._queue.flush()
             self._release(verdict.released)
-        self._counters.count(len(data), verdict, self._now() - now)
+        self._meter.count(len(data), verdict, self._now() - now)
 
     def _expire(self, now: float) -> None:
         try:
@@ -370,7 +373,7 @@ class Worker:
     def _count(self) -> None:
         room = self._firewall.room
         usage = Usage(self._firewall.flows, room.held, room.remembered)
-        current = (self._counters + Counters(), usage)
+        current = (self._counters + self._meter.read(), usage)
         now = self._now()
         due = current != self._counted or now >= self._sign_of_life
         if due and self._channel.send(Count(*current)):
@@ -396,6 +399,7 @@ def main() -> None:
             worker.confine(needed=not other, tells=order.queue == order.box.queue)
             worker.take_over()
             worker.configure(order)
+            gc.freeze()  # what there is now stays, and need not be searched for garbage
             worker.run()
     except PixguardError as error:
         channel.send(Failed(str(error)))
@@ -412,7 +416,3 @@ def _first_order(channel: Channel) -> Configure:
                     return message
                 raise PixguardError(f"{message.kind} came before a configuration")
     raise PixguardError("the supervisor has ended")
-
-
-if __name__ == "__main__":
-    main()

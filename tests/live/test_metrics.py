@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.errors import PixguardError
 from appliance.live.counters import TIMES, Counters, QueueState, Usage
+from appliance.live.meter import Meter
 from appliance.live.metrics import Metrics, serve_metrics
 from appliance.verdict import DROP, FORWARD
 
@@ -21,10 +22,11 @@ DASHBOARD = Path(__file__).parents[2] / "packaging" / "grafana-dashboard.json"
 
 
 def counted() -> Counters:
-    counters = Counters()
-    counters.count(100, FORWARD, 0.00007)
-    counters.count(200, FORWARD, TIMES[1])  # a bound belongs to the class below it
-    counters.count(300, DROP, 5.0)
+    meter = Meter()
+    meter.count(100, FORWARD, 0.00007)
+    meter.count(200, FORWARD, TIMES[1])  # a bound belongs to the class below it
+    meter.count(300, DROP, 5.0)
+    counters = meter.read()
     counters.count_event("packet-denied")
     counters.count_denial("106023")
     return counters
