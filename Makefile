@@ -2,7 +2,7 @@
 #
 #     make run                     the lab: client, firewall and mail server in namespaces
 #     make test ARGS='-k greeting' the tests, with arguments to pytest
-#     make test-compiled           the tests of the engine with the engine compiled
+#     make test-compiled           the tests of the engine with it compiled, and of a live worker
 #     make fuzz TIME=60            strange input, for so many seconds at each door (docs/fuzzing.md)
 #     make vagrant-test            the router as a virtual machine (docs/vagrant.md)
 #     make differential            the kernel against the policy, 100,000 packets
@@ -32,7 +32,8 @@ test:
 test-compiled:
 	@scripts/setup.sh test
 	@scripts/compile.sh
-	@cd build/compiled && ../../.venv/bin/python -m pytest tests/engine tests/evasion $(ARGS)
+	@cd build/compiled && PYTHONPATH=$(CURDIR)/build/compiled ../../.venv/bin/python -m pytest \
+	    tests/engine tests/evasion tests/live/test_appliance.py $(ARGS)
 
 vagrant-test:
 	@scripts/setup.sh vagrant
