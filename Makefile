@@ -50,6 +50,7 @@ differential:
 
 bench:
 	@scripts/setup.sh test
+	@scripts/compile.sh
 	@.venv/bin/python -m bench $(ARGS)
 
 lint:

@@ -15,8 +15,8 @@ from appliance.lab.lab import require_tools
 from appliance.lab.topology import Topology
 from bench.dialogue import State
 from bench.live import Sample, Size, measure
-from bench.modes import MODES, NULL, PIX, PIX_LONG, PLAIN, Mode
-from bench.network import call, python
+from bench.modes import MODES, NULL, PIX, PLAIN, Mode
+from bench.network import call, python, require_compiled
 from bench.offline import replay_seconds, tshark_seconds, write_capture
 from bench.report import live_table, machine, ratios, table
 
@@ -46,7 +46,7 @@ class Plan:
     mails: int
 
 
-WHOLE = Plan(5, (*MODES, PIX_LONG), Size(6000, 24000, 1000, 60), 50_000, (10, 1000, 50_000), 4000)
+WHOLE = Plan(5, MODES, Size(6000, 24000, 1000, 60), 50_000, (10, 1000, 50_000), 4000)
 SMALL = Plan(1, (PLAIN, NULL, PIX), Size(200, 400, 50, 0), 500, (10, 500), 50)
 
 
@@ -61,6 +61,8 @@ def main(small: bool, rounds: int | None) -> None:
     plan = SMALL if small else WHOLE
     try:
         require_tools()
+        if any(mode.compiled for mode in plan.modes):
+            require_compiled()
         print(f"{machine()}\n", flush=True)
         samples = _live(plan, rounds or plan.rounds)
         print(live_table(samples), ratios(samples), sep="\n\n", end="\n\n", flush=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from appliance.errors import PixguardError
@@ -18,6 +19,7 @@ QUEUE = 77
 """Number of the null firewall's queue."""
 
 _LIST = "bench"
+_FIRST_CLIENT = IPv4Address("203.0.113.100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Mode:
         workers: its processes for packets.
         null: whether it is the null firewall.
         lines: lines in the access list, for pixguard.
+        compiled: whether it is pixguard with its engine compiled.
+        clients: addresses that connections come from in turn; 1 for the client's own.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Mode:
     workers: int = 1
     null: bool = False
     lines: int = 1
+    compiled: bool = False
+    clients: int = 1
 
     @contextmanager
     def standing(self, topology: Topology) -> Iterator[tuple[int, ...]]:
@@ -48,7 +54,7 @@ class Mode:
             topology: the network; nothing else stands there.
         """
         if self.release:
-            with _pixguard(self, topology) as processes:
+            with _clients(self.clients, topology), _pixguard(self, topology) as processes:
                 yield processes
             return
         with _forwarding(topology):
@@ -67,7 +73,24 @@ PIX_TWO = Mode("6.3, 2 workers", release="6.3", workers=2)
 ASA_TWO = Mode("8.4, 2 workers", release="8.4", workers=2)
 PIX_LONG = Mode("6.3, 5,000 lines", release="6.3", lines=5000)
 
-MODES = (PLAIN, NULL, PIX, ASA, PIX_TWO, ASA_TWO)
+PIX_MANY = Mode("6.3, 2 workers, 16 clients", release="6.3", workers=2, clients=16)
+PIX_COMPILED = Mode("6.3 compiled", release="6.3", compiled=True)
+ASA_COMPILED = Mode("8.4 compiled", release="8.4", compiled=True)
+PIX_COMPILED_TWO = Mode("6.3 compiled, 2 workers", release="6.3", workers=2, compiled=True)
+
+MODES = (
+    PLAIN,
+    NULL,
+    PIX,
+    ASA,
+    PIX_TWO,
+    ASA_TWO,
+    PIX_MANY,
+    PIX_LONG,
+    PIX_COMPILED,
+    ASA_COMPILED,
+    PIX_COMPILED_TWO,
+)
 
 
 def rules(lines: int) -> str:
@@ -136,6 +159,30 @@ def _null(topology: Topology) -> Iterator[tuple[int, ...]]:
 
 
 @contextmanager
+def _clients(number: int, topology: Topology) -> Iterator[None]:
+    """The client's connections come from so many addresses in turn."""
+    if number == 1:
+        yield
+        return
+    client = topology.client
+    rules = []
+    for each in range(number):
+        address = str(_FIRST_CLIENT + each)
+        client.ip("address", "add", f"{address}/24", "dev", "eth0")
+        turn = ("-m", "statistic", "--mode", "nth", "--every", str(number - each), "--packet", "0")
+        others = turn if each < number - 1 else ()
+        rules.append(("POSTROUTING", "-p", "tcp", *others, "-j", "SNAT", "--to", address))
+    for rule in rules:
+        call(client, ("iptables", "-t", "nat", "-A", *rule))
+    try:
+        yield
+    finally:
+        for each, rule in enumerate(rules):
+            call(client, ("iptables", "-t", "nat", "-D", *rule))
+            client.ip("address", "del", f"{_FIRST_CLIENT + each}/24", "dev", "eth0")
+
+
+@contextmanager
 def _pixguard(mode: Mode, topology: Topology) -> Iterator[tuple[int, ...]]:
     directory = topology.directory
     state = directory / "state"
@@ -159,7 +206,10 @@ def _pixguard(mode: Mode, topology: Topology) -> Iterator[tuple[int, ...]]:
         ready.settimeout(PATIENCE)
         command = (
             *("env", f"NOTIFY_SOCKET={notify}"),
-            *python("appliance", "run", "--config", str(rule_file), "--box", str(box_file)),
+            *python(
+                *("appliance", "run", "--config", str(rule_file), "--box", str(box_file)),
+                compiled=mode.compiled,
+            ),
         )
         with running(topology.router, command, output) as process:
             try:

@@ -21,14 +21,32 @@ PATIENCE = 30.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def python(module: str, *arguments: str) -> tuple[str, ...]:
+COMPILED = Path(__file__).resolve().parents[1] / "build" / "compiled"
+"""Where `scripts/compile.sh` puts a copy of everything, with the engine compiled."""
+
+
+def python(module: str, *arguments: str, compiled: bool = False) -> tuple[str, ...]:
     """The command of a module of ours, in a Python of its own.
 
     Args:
         module: its name.
         arguments: its arguments.
+        compiled: whether it is to use the compiled engine.
     """
-    return (sys.executable, "-m", module, *arguments)
+    if not compiled:
+        return (sys.executable, "-m", module, *arguments)
+    # -P: not from the working directory, which comes before PYTHONPATH otherwise.
+    return ("env", f"PYTHONPATH={COMPILED}", sys.executable, "-P", "-m", module, *arguments)
+
+
+def require_compiled() -> None:
+    """See that the compiled engine is there.
+
+    Raises:
+        PixguardError: it is not.
+    """
+    if not list((COMPILED / "appliance").glob("firewall.*.so")):
+        raise PixguardError("the compiled engine is missing: scripts/compile.sh makes it")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from appliance import firewall
 from bench.live import Sample
 from bench.modes import NULL, PLAIN, Mode
 
@@ -92,7 +91,11 @@ def ratios(samples: dict[Mode, list[Sample]]) -> str:
             - middle(PLAIN, lambda sample: sample.latency)
             for each in (mode, NULL)
         )
-        alone = next(each for each in samples if each.release == mode.release)
+        alone = next(
+            each
+            for each in samples
+            if (each.release, each.compiled) == (mode.release, mode.compiled)
+        )
         of_one = middle(mode, lambda sample: sample.sessions) / middle(
             alone, lambda sample: sample.sessions
         )
@@ -134,13 +137,7 @@ def machine() -> str:
     cpus = Path("/proc/cpuinfo").read_text().split("\n")
     model = next((line.split(":")[1].strip() for line in cpus if "model name" in line), "")
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / (1 << 20)
-    compiled = "compiled core" if is_compiled() else "no compiled core"
     return (
         f"{len(os.sched_getaffinity(0))} CPUs ({model or platform.machine()}), {memory:.0f} GiB, "
-        f"Linux {platform.release()}, Python {platform.python_version()}, {compiled}"
+        f"Linux {platform.release()}, Python {platform.python_version()}"
     )
-
-
-def is_compiled() -> bool:
-    """Whether the engine runs compiled."""
-    return not str(firewall.__file__).endswith(".py")
