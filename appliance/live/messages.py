@@ -162,6 +162,11 @@ class Channel:
         return self._socket.fileno()
 
     @property
+    def unsent(self) -> bool:
+        """Whether something is still to be sent."""
+        return bool(self._waiting)
+
+    @property
     def awaited(self) -> int:
         """The selector events to wait for: writing as well while something is still to be sent."""
         return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._waiting else 0)
