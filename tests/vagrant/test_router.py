@@ -228,9 +228,7 @@ def test_a_worker_that_died_is_replaced(here: Site) -> None:
     with here.steps.step("kill the worker until mail passes"):
         # Among the supervisor's children alone: this very command line has the words in it, too.
         supervisor = settings(here.router, "MainPID")["MainPID"]
-        here.router.output(
-            *("pkill", "-KILL", "--parent", supervisor, "--full", "appliance.live.worker")
-        )
+        here.router.output(*("pkill", "-KILL", "--parent", supervisor, "--full", "appliance.live"))
         eventually(lambda: passes(here.client.place), "mail passes", PATIENCE)
     assert "was ended by signal 9" in journal(here.router)
     assert MASKED.fullmatch(greeting(here.client.place))
