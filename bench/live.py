@@ -50,7 +50,7 @@ class Sample:
         outward_cpu: likewise.
         latency: median milliseconds of a session alone.
         latency_99: its 99th percentile.
-        busy: CPUs that were busy, on average, in the first of these measurements.
+        busy: CPUs that were busy, on average, with sessions: those of the ends too.
         noisy: whether others used more than STRANGERS before the round began.
     """
 

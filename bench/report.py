@@ -39,6 +39,7 @@ class Measure:
 MEASURES = (
     Measure("sessions/s", lambda sample: sample.sessions),
     Measure("CPU µs/session", lambda sample: sample.session_cpu),
+    Measure("CPUs busy", lambda sample: sample.busy, 2),
     Measure("mail in, MB/s", lambda sample: sample.inward),
     Measure("CPU ms/MB", lambda sample: sample.inward_cpu, 2),
     Measure("mail out, MB/s", lambda sample: sample.outward),
