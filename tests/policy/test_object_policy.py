@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from appliance.admission import Opening
+from appliance.config.helpers import FTP
 from appliance.errors import FindingsError
 from appliance.events import Denial
 from appliance.policy.judgement import policy_of
@@ -320,3 +321,12 @@ def test_objects_that_nothing_uses_are_told() -> None:
     assert "nothing uses object network pool" in found
     assert "nothing uses object service proxy" in found
     assert "nothing uses object network mail" not in found
+
+
+def test_what_the_kernel_reads_is_told_as_before_8_3() -> None:
+    ftp = "policy-map global_policy\n class inspection_default\n  inspect ftp"
+    decision = decide("inside tcp 10.1.1.9 40000 198.51.100.7 21", ftp)
+    assert decision.helped
+    assert decision.helped.helped is FTP
+    assert decision.steps[-1].phase is Phase.HELPER
+    assert decide("inside tcp 10.1.1.9 40000 198.51.100.7 22", ftp).helped is None
