@@ -231,7 +231,7 @@ COMMANDS = (
     _clear_configure(
         "same-security-traffic",
         "let nothing pass between equal levels",
-        _resetting("equals_pass", "hairpins_pass"),
+        _resetting("equals_place", "hairpins_place"),
     ),
     _clear_configure("all", "remove all lines above", _resetting(*_EVERYTHING)),
     Command(

@@ -463,8 +463,8 @@ class Draft:
     icmp_rules: list[Bound[IcmpRule]] = field(default_factory=list)
     verified: dict[str, Use] = field(default_factory=dict)
     silent: dict[str, Use] = field(default_factory=dict)
-    equals_pass: bool = False
-    hairpins_pass: bool = False
+    equals_place: Place | None = None
+    hairpins_place: Place | None = None
     timeouts: dict[tuple[str, str], Timeout] = field(default_factory=dict)
     conduits: list[Entry] = field(default_factory=list)
     object_groups: dict[str, GroupEntry] = field(default_factory=dict)

@@ -937,7 +937,7 @@ class Configuration:
     `verified` are the interfaces whose packets must come from where routes lead (`ip verify`),
     `silent` those on which nobody is answered for (`sysopt noproxyarp`). `equals_pass` is whether
     anything passes between interfaces of one level, and `hairpins_pass` whether anything leaves by
-    the interface that it came in by (`same-security-traffic`).
+    the interface that it came in by (`same-security-traffic`), and their places are the lines.
     `twice_nats` are in their order, those after the `nat` of objects last. `unmentioned` has the
     names that no other line has a word like.
     """
@@ -977,6 +977,8 @@ class Configuration:
     silent: tuple[str, ...] = ()
     equals_pass: bool = False
     hairpins_pass: bool = False
+    equals_place: Place | None = field(default=None, compare=False)
+    hairpins_place: Place | None = field(default=None, compare=False)
     timeouts: tuple[Timeout, ...] = ()
     aliases: tuple[Alias, ...] = ()
     established: tuple[Established, ...] = ()

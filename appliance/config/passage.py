@@ -23,10 +23,11 @@ from appliance.config.rules import (
 
 def _let_pass(passes: bool) -> Callable[[Draft, Arguments], None]:
     def enter(draft: Draft, arguments: Arguments) -> None:
+        place = arguments.place if passes else None
         if arguments.get("intra", bool):
-            draft.hairpins_pass = passes
+            draft.hairpins_place = place
         else:
-            draft.equals_pass = passes
+            draft.equals_place = place
 
     return enter
 

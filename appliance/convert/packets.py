@@ -17,6 +17,8 @@ from appliance.protocol import ICMP, SMTP, TCP, UDP
 
 _MOST_ENDS = 60
 _CLIENT_PORT, _GRE, _ECHO = 40_000, 47, 8
+_OF_SPOOFED = 4
+"""One packet of so many may come in where its source is not."""
 _ELSEWHERE = IPv4Address("192.0.2.7")  # of a network for documentation (RFC 5737)
 
 
@@ -41,20 +43,37 @@ def between(configuration: Configuration, most: int) -> tuple[Opening, ...]:
     names = [each.name for each in configuration.interfaces]
     if not names:
         return ()
-    made: dict[Opening, None] = {}
-    for _ in range(most):
+    routing = Routing(configuration)
+    made = dict.fromkeys(_neighbours(configuration))
+    for number in range(most):
         protocol, source_port, port = choice.choice(kinds)
+        source = choice.choice(ends)
+        home = routing.towards(source)
         opening = Opening(
             protocol,
-            choice.choice(ends),
+            source,
             source_port,
             choice.choice(ends),
             port,
             _ECHO if protocol == ICMP else -1,
-            choice.choice(names),
+            home.name if home and number % _OF_SPOOFED else choice.choice(names),
         )
         made[opening] = None
     return tuple(made)
+
+
+def _neighbours(configuration: Configuration) -> Iterator[Opening]:
+    """A host of each network, to one of each, its own among them."""
+    networks = [(each.name, each.network) for each in configuration.interfaces if each.network]
+    for (name, network), (_, other), port in product(networks, networks, (SMTP, 80)):
+        source, destination = _host(network, 9), _host(other, 10)
+        for protocol in (TCP, UDP):
+            yield Opening(protocol, source, _CLIENT_PORT, destination, port, -1, name)
+        yield Opening(ICMP, source, 0, destination, 0, _ECHO, name)
+
+
+def _host(network: IPv4Network, number: int) -> IPv4Address:
+    return network[min(number, network.num_addresses - 1)]
 
 
 def _ends(configuration: Configuration) -> Iterator[IPv4Address]:
@@ -88,11 +107,16 @@ def _translated(configuration: Configuration) -> Iterator[IPv4Network]:
 
 def _some(network: IPv4Network) -> Iterator[IPv4Address]:
     if network != ANY:
-        yield network[min(9, network.num_addresses - 1)]
+        yield _host(network, 9)
         yield network[0]
 
 
 def _ports(configuration: Configuration) -> Iterator[int]:
+    if configuration.language >= OBJECTS:
+        for way in ObjectTranslations(configuration, Routing(configuration)).ways:
+            for change in way.changes:
+                for both in (change.source, change.destination):
+                    yield from (ports.low for ports in both or ())
     for static in configuration.statics:
         if static.protocol is not None:
             yield from (static.mapped_port, static.real_port)

@@ -12,17 +12,20 @@ from appliance.config.printing import printed
 from appliance.convert.conversion import convert
 from appliance.convert.loss import Loss
 from appliance.convert.packets import between
-from appliance.diff.comparison import Group, compare
-from appliance.diff.packets import sample
-from appliance.errors import PixguardError, Severity
+from appliance.diff.comparison import Change, Group, compare
+from appliance.diff.packets import firsts, sample
+from appliance.errors import PixguardError, Place, Severity
 from appliance.policy.judgement import policy_of
+from appliance.policy.policy import Phase
 from appliance.smtp.release import choose
 from appliance.trace.packet import Packet
 from appliance.trace.trace import described
 
 _MOST_ATTEMPTS = 20
 _MOST_PACKETS = 2_000
-"""Example packets that both configurations judge."""
+"""Example packets that both configurations judge, of all lines together."""
+_OF_EACH_LINE = 4
+"""Those of each line that they judge, too, of up to 2,500 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def proven(configuration: Configuration, target: str) -> Proven:
         raise PixguardError(f"it cannot be said in {target}: {reading.findings[0].problem}")
     made = reading.configuration
     packets = dict.fromkeys(sample(configuration, made, _MOST_PACKETS).packets)
+    packets |= dict.fromkeys(firsts(configuration, made, _OF_EACH_LINE))
     packets |= dict.fromkeys(between(configuration, _MOST_PACKETS))
     losses += unlike(configuration, made, packets)
     return Proven(made, tuple(printed(made)), tuple(dict.fromkeys(losses)))
@@ -90,14 +94,37 @@ def unlike(old: Configuration, new: Configuration, packets: Iterable[Opening]) -
     """
     # One release for both, since how mail is inspected is another matter than whether it is.
     release = choose(old.version, None)
-    reasons: dict[tuple[object, ...], list[Group]] = {}
+    reasons: dict[tuple[Change, tuple[str, str], Place | None], list[Group]] = {}
     for group in compare(policy_of(old, release), policy_of(new, release), packets):
-        key = (group.change, group.ends, group.old.place if group.old else None)
-        reasons.setdefault(key, []).append(group)
-    yield from map(_loss, reasons.values())
+        place = _line(old, new, group)
+        reasons.setdefault((group.change, group.ends, place), []).append(group)
+    for (_, _, place), groups in reasons.items():
+        yield _loss(place, groups)
 
 
-def _loss(groups: list[Group]) -> Loss:
+def _line(old: Configuration, new: Configuration, group: Group) -> Place | None:
+    """The line of the old file that is to blame, that of an interface where only levels decide."""
+    decision = group.differences[0].old
+    interfaces = {each.name: each for each in old.interfaces}
+    ingress, egress = (interfaces.get(name) for name in group.ends)
+    if group.change is Change.DENIED and ingress and egress:
+        if ingress == egress and not new.hairpins_pass:
+            return old.hairpins_place
+        if ingress != egress and ingress.level == egress.level and not new.equals_pass:
+            return old.equals_place
+    if group.change is Change.INSPECTED:
+        policies = {each.interface: each.place for each in old.service_policies}
+        port = decision.admission.server.port
+        for each in old.inspections:
+            if any(low <= port <= high for low, high in each.ports):
+                return policies.get(each.interface)
+    if group.old and group.old.place:
+        return group.old.place
+    untranslated = (e.place for e in decision.steps if e.phase is Phase.UNTRANSLATION)
+    return next(untranslated, None) or (ingress.place if ingress else None)
+
+
+def _loss(place: Place | None, groups: list[Group]) -> Loss:
     group = groups[0]
     example = group.differences[0].packet
     packet = described(Packet(example, max(0, example.icmp_type) << 8))
@@ -106,7 +133,7 @@ def _loss(groups: list[Group]) -> Loss:
     came, went = (end or "nowhere" for end in group.ends)
     why = group.new.why if group.new else "not inspected"
     return Loss(
-        group.old.place if group.old else None,
+        place,
         f"what becomes of {packet}{others}, from {came} to {went}",
         f"{group.change.value}: {why}",
     )

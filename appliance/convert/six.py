@@ -18,6 +18,7 @@ from appliance.config.model import (
     Static,
 )
 from appliance.convert.crossing import alone, nonempty
+from appliance.convert.identities import identity, reached
 from appliance.convert.loss import Loss
 from appliance.policy.routing import Routing
 
@@ -41,12 +42,13 @@ def as_six(configuration: Configuration) -> tuple[Configuration, tuple[Loss, ...
             )
         else:
             groups.append(group)
-    for passes, what in (
-        (configuration.equals_pass, "same-security-traffic permit inter-interface"),
-        (configuration.hairpins_pass, "same-security-traffic permit intra-interface"),
+    for passes, place, between in (
+        (configuration.equals_pass, configuration.equals_place, "inter-interface"),
+        (configuration.hairpins_pass, configuration.hairpins_place, "intra-interface"),
     ):
         if passes:
-            losses.append(Loss(None, what, "left out: such traffic does not pass"))
+            what = f"same-security-traffic permit {between}"
+            losses.append(Loss(place, what, "left out: such traffic does not pass"))
     untyped = {
         each.name
         for each in configuration.object_groups
@@ -126,18 +128,12 @@ def _with_identities(configuration: Configuration) -> Configuration:
             continue
         own = [nat for nat in nats if nat.interface == inner.name and not nat.outside]
         for outer in lower:
-            for network in _behind(routing, inner):
+            for network in reached(routing, inner):
                 if not _is_translated(network, inner, outer, own, statics):
-                    statics.append(_identity(inner, outer, network))
+                    statics.append(identity(inner.name, outer.name, network, inner.place))
         if all(nat.network != ANY for nat in own):
             nats.append(Nat(inner.name, 0, ANY, "", False, False, False, 0, 0, 0, inner.place))
     return replace(configuration, nats=tuple(nats), statics=tuple(statics))
-
-
-def _behind(routing: Routing, interface: Interface) -> Iterator[IPv4Network]:
-    for network, egress in routing.entries():
-        if egress == interface and network != ANY:
-            yield network
 
 
 def _is_translated(
@@ -152,10 +148,4 @@ def _is_translated(
         nat.number and (nat.network is None or nat.network.overlaps(network)) for nat in nats
     ) or any(
         static.mapped_interface == outer.name and static.mapped == network for static in statics
-    )
-
-
-def _identity(inner: Interface, outer: Interface, network: IPv4Network) -> Static:
-    return Static(
-        inner.name, outer.name, network, network, None, 0, 0, 0, 0, 0, False, False, inner.place
     )

@@ -11,12 +11,14 @@ from appliance.config.model import (
     AccessList,
     Configuration,
     Global,
+    Interface,
     Nat,
     Ports,
     Rule,
     Static,
 )
 from appliance.convert.crossing import alone, shape
+from appliance.convert.identities import identity, reached
 from appliance.convert.loss import Loss
 from appliance.convert.permits import unused
 from appliance.policy.object_nat import ObjectTranslations
@@ -66,12 +68,44 @@ class Statics:
                             way.place, f"`{way.line}`, {reason}", "left out: it translates nothing"
                         )
                     )
+        self.statics += tuple(self._untranslated())
         for (interface, outside), rules in self._exempt.items():
             name = self._list(f"{interface}_nat0_outbound", tuple(rules))
             place = rules[0].place
             self.nats.insert(
                 0, Nat(interface, 0, None, name, outside, False, False, 0, 0, 0, place)
             )
+
+    def _untranslated(self) -> Iterator[Static]:
+        """What a `nat` without a `global` on some interface would keep from passing there.
+
+        It passes as it is, which a translation to itself says.
+        """
+        pools = {(each.interface, each.number) for each in self.globals}
+        for nat in self.nats:
+            inner = self.routing.interface(nat.interface)
+            if nat.network is None or inner is None:
+                continue
+            networks = [nat.network] if nat.network != ANY else reached(self.routing, inner)
+            for network in networks:
+                rivals = {
+                    each.number
+                    for each in self.nats
+                    if each.interface == nat.interface
+                    and (each.network is None or each.network.overlaps(network))
+                }
+                for egress in self._configuration.interfaces:
+                    if (
+                        nat.outside == (inner.level < egress.level)
+                        and self._passes(inner, egress)
+                        and not any((egress.name, number) in pools for number in rivals)
+                    ):
+                        yield identity(inner.name, egress.name, network, nat.place)
+
+    def _passes(self, one: Interface, other: Interface) -> bool:
+        if one == other:
+            return self._configuration.hairpins_pass
+        return one.level != other.level or self._configuration.equals_pass
 
     def _may_come(self, way: Way) -> bool:
         """Whether sources of a way that is of any interface may come in by the one it is of."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from itertools import product
+from itertools import islice, product
 from random import Random
 from typing import TypeVar
 
@@ -80,6 +80,20 @@ def sample(old: Configuration, new: Configuration, most: int = MOST) -> Sample:
             return Sample(tuple(packets), False)
         packets[packet] = None
     return Sample(tuple(packets), True)
+
+
+def firsts(
+    old: Configuration, new: Configuration, of_each: int, most: int = MOST
+) -> tuple[Opening, ...]:
+    """Packets that the lines of two configurations take, some of each.
+
+    Args:
+        old: one configuration.
+        new: the other one.
+        of_each: how many packets at most of each line.
+        most: how many packets at most; for more, lines at even distances are left out.
+    """
+    return tuple(dict.fromkeys(_Maker(old, new).firsts(of_each, most)))
 
 
 def edges(network: IPv4Network) -> tuple[IPv4Address, ...]:
@@ -161,6 +175,12 @@ class _Maker:
         Random(len(lines)).shuffle(lines)  # noqa: S311  a choice of examples
         for line in lines:
             yield from self._of(line)
+
+    def firsts(self, of_each: int, most: int) -> Iterator[Opening]:
+        """Some packets of each line."""
+        lines = list(dict.fromkeys(line for lines in self._lines for line in lines))
+        for line in lines[:: max(1, -(-len(lines) * of_each // most))]:
+            yield from islice(self._of(line), of_each)
 
     def _changed(self) -> Iterator[Line]:
         old, new = self._lines

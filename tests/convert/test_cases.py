@@ -58,6 +58,12 @@ PAT_OBJECTS = "object network obj_any\n subnet 0.0.0.0 0.0.0.0\n"
 PAT_MADE = "object network obj_any\n nat (inside,outside) dynamic interface\n"
 STATIC = "static (inside,outside) 203.0.113.5 10.1.1.5 netmask 255.255.255.255"
 MAIL = "object network mail\n host 10.1.1.5\n nat (inside,outside) static 203.0.113.5\n"
+DMZ = """\
+interface Ethernet2
+ nameif dmz
+ security-level 50
+ ip address 172.16.1.1 255.255.255.0
+"""
 BOUND = "access-group out in interface outside\n"
 
 CASES = {
@@ -173,6 +179,31 @@ CASES = {
         " nat (inside,outside) dynamic interface",
         "global (outside) 1 interface\nnat (inside) 1 10.1.1.0 255.255.255.0\n",
     ),
+    "what passes untranslated by another interface is translated to itself there": Case(
+        ("8.4", "8.2"),
+        f"{DMZ}object network lan\n subnet 10.1.1.0 255.255.255.0\n"
+        " nat (inside,outside) dynamic interface",
+        f"{DMZ}global (outside) 1 interface\nnat (inside) 1 10.1.1.0 255.255.255.0\n"
+        "static (inside,dmz) 10.1.1.0 10.1.1.0 netmask 255.255.255.0 0 0\n",
+    ),
+    "and so are the networks behind it where the nat is of all": Case(
+        ("8.4", "8.2"),
+        f"{DMZ}object network all\n subnet 0.0.0.0 0.0.0.0\n"
+        " nat (inside,outside) dynamic interface",
+        f"{DMZ}global (outside) 1 interface\nnat (inside) 1 0.0.0.0 0.0.0.0\n"
+        "static (inside,dmz) 10.1.1.0 10.1.1.0 netmask 255.255.255.0 0 0\n",
+        ("6:9: what becomes of icmp 192.0.2.7",),  # whom no route of inside leads to
+    ),
+    "what 6.3 never lets pass": Case(
+        ("8.2", "6.3"),
+        "same-security-traffic permit intra-interface",
+        "",
+        (
+            "9:1: same-security-traffic permit intra-interface: left out",
+            "9:1: what becomes of",
+            "9:1: what becomes of",
+        ),
+    ),
     "both ends to themselves become an exemption": Case(
         ("8.4", "8.2"),
         "object network a\n subnet 10.1.1.0 255.255.255.0\n"
@@ -190,7 +221,7 @@ CASES = {
         (
             "17:1: `nat (inside,outside) source static a b destination static d c`, which",
             "17:1: what becomes of",
-            "what becomes of",
+            "17:1: what becomes of",
         ),
     ),
     "a list for all interfaces becomes one of each": Case(
