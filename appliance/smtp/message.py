@@ -6,10 +6,8 @@ have. Memory is bounded whatever a sender says.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from enum import Enum
 from typing import NamedTuple
 
 from mypy_extensions import mypyc_attr
@@ -17,6 +15,7 @@ from mypy_extensions import mypyc_attr
 from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.header import MAX_BOUNDARY, Header
 from appliance.smtp.observation import Gauge, Observation
+from appliance.smtp.reading import ENDS, Reading, forks
 
 CONTENT = frozenset(
     {
@@ -47,60 +46,9 @@ MAX_DEPTH = 32
 """Multiparts inside each other whose boundaries are known; inside deeper ones, every line that
 begins like a boundary counts as one. Mails that people send are five deep."""
 
-_CR, _LF, _DOT = b"\r\n."
+_CR, _LF, _DOT, _DASH = b"\r\n.-"
 _DASHES = b"--"
 _MAX_PREFIX = len(_DASHES) * 2 + MAX_BOUNDARY
-
-
-class Reading(Enum):
-    """Where a server sees a line end."""
-
-    CRLF = "crlf"
-    """RFC 5321, section 2.3.8."""
-    LF = "lf"
-    """Also at a bare LF."""
-    ANY = "any"
-    """Also at a bare LF or CR."""
-
-
-class _Ends(NamedTuple):
-    """How lines are found in one reading.
-
-    Args:
-        end: finds a line's end; a CR that may be the first half of one is none yet.
-        dot: finds the end of a line before one that begins with a dot.
-        dot_or_dashes: likewise, or with what may be a boundary.
-        split: cuts bytes into lines.
-    """
-
-    end: re.Pattern[bytes]
-    dot: re.Pattern[bytes]
-    dot_or_dashes: re.Pattern[bytes]
-    split: Callable[[bytes], list[bytes]]
-
-
-_ENDS = {
-    Reading.CRLF: _Ends(
-        re.compile(rb"\r\n"),
-        re.compile(rb"\r\n(?=\.)"),
-        re.compile(rb"\r\n(?=\.|--)"),
-        lambda data: data.split(b"\r\n"),
-    ),
-    Reading.LF: _Ends(
-        re.compile(rb"\r?\n"),
-        re.compile(rb"\n(?=\.)"),
-        re.compile(rb"\n(?=\.|--)"),
-        lambda data: data.replace(b"\r\n", b"\n").split(b"\n"),
-    ),
-    Reading.ANY: _Ends(
-        re.compile(rb"\r?\n|\r(?!\Z)"),
-        re.compile(rb"[\r\n](?=\.)"),
-        re.compile(rb"[\r\n](?=\.|--)"),
-        lambda data: data.replace(b"\r", b"\n").split(b"\n"),
-    ),
-}
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_BARE_CR = re.compile(rb"\r(?!\n)")
 
 
 class _Level(NamedTuple):
@@ -131,6 +79,7 @@ class View:
         "_body_lines",
         "_boundary_so_far",
         "_cr",
+        "_delimiters",
         "_dot",
         "_ends_blank",
         "_header",
@@ -161,6 +110,7 @@ class View:
         self._top = True  # whether the mail's own header has not ended
         self._header: Header | None = Header(out, self._names, counts_to=True)
         self._levels: list[_Level] = []
+        self._delimiters: tuple[bytes, ...] = ()  # how lines begin that separate their parts
         self._wild = False  # whether there are more levels than are known
         self._header_size = 0
         self._body = 0
@@ -170,7 +120,8 @@ class View:
     def _start_line(self) -> None:
         self._line = 0  # bytes of the line under way
         self._dot = False  # whether its first byte was a dot, which is the transfer's
-        self._boundary_so_far: bytearray | None = bytearray()  # None once it cannot be one
+        bounded = self._header is not None or bool(self._levels) or self._wild
+        self._boundary_so_far = bytearray() if bounded else None  # None once it cannot be one
         self._ends_blank = True  # whether only blanks follow what is kept of it
 
     def feed(self, data: bytes, start: int, end: int) -> None:
@@ -184,7 +135,7 @@ class View:
         at = start
         if self._cr and at < end:
             at = self._judge_cr(data, at)
-        ends = _ENDS[self.reading]
+        ends = ENDS[self.reading]
         slow = at  # where lines may be skipped again
         while at < end:
             if self._header is None and at >= slow and not (self._line or self._dot):
@@ -213,7 +164,7 @@ class View:
             self._end_header(at)
         if self.first:
             for gauge in (self._body_length, self._body_lines):
-                self._tell_greatest(gauge, at)
+                self._tell_reached(gauge, at)
 
     def _judge_cr(self, data: bytes, at: int) -> int:
         """The byte behind a CR says what that was; returns where to go on."""
@@ -235,26 +186,37 @@ class View:
         Returns:
             where to go on, and from where on this may be tried again.
         """
-        ends = _ENDS[self.reading]
-        last = data.rfind(b"\n", at, end) + 1
-        if self.reading is Reading.ANY:
-            last = max(last, data.rfind(b"\r", at, end - 1) + 1)
-        if last <= at or (self.reading is Reading.CRLF and not data.endswith(b"\r", at, last - 1)):
-            return at, at
+        ends = ENDS[self.reading]
+        last = ends.whole(data, at, end)
         bounded = bool(self._levels) or self._wild
-        if data[at] == _DOT or (bounded and data.startswith(_DASHES, at, end)):
-            return at, at
-        special = ends.dot_or_dashes if bounded else ends.dot
-        found = special.search(data, at, last)
-        stop = found.end() if found else last
-        lines = self._body_lines
-        longest = max(map(len, ends.split(data[at:stop])))
-        if longest > lines.next:
-            return at, stop
-        lines.greatest = max(lines.greatest, longest)
-        self._body_length.grow(self._body, stop - at, at, self._out)
-        self._body += stop - at
-        return stop, stop
+        dashes = bounded and data.find(_DASH, at, last) >= 0
+        special = dashes or data.find(_DOT, at, last) >= 0
+        stop = at
+        while at < last:
+            text = at + (data[at] == _DOT)
+            if text > at and data[text] in (_CR, _LF):
+                break
+            if dashes and data.startswith(_DASHES, text, last) and self._may_bound(data, text):
+                break
+            stop = ends.special(data, text, last, dashes) if special else last
+            short = ends.short(data, text, stop, self._body_lines.next)
+            if short == text:
+                break  # with its dot, where it has one
+            self._body_length.grow(self._body, short - text, text, self._out)
+            self._body += short - text
+            at = short
+            if at < stop:
+                break
+        return at, max(at, stop)
+
+    def _may_bound(self, data: bytes, at: int) -> bool:
+        """Whether a line that is there whole may be the boundary of a multipart."""
+        return self._wild or data.startswith(self._delimiters, at)
+
+    def _note_levels(self) -> None:
+        self._delimiters = tuple(
+            _DASHES + boundary for level in self._levels for boundary in level.boundaries
+        )
 
     def _read(self, data: bytes, at: int, stop: int) -> None:
         """Read a piece of a line, its end left out."""
@@ -263,7 +225,8 @@ class View:
             at += 1
             if at == stop:
                 return
-        self._keep_boundary(data, at, stop)
+        if self._boundary_so_far is not None:
+            self._keep_boundary(self._boundary_so_far, data, at, stop)
         cut = at
         if self._header is not None:
             cut = self._header.feed(data, at, stop)
@@ -285,10 +248,7 @@ class View:
             self._body += size
         self._line += size
 
-    def _keep_boundary(self, data: bytes, at: int, stop: int) -> None:
-        kept = self._boundary_so_far
-        if kept is None:
-            return
+    def _keep_boundary(self, kept: bytearray, data: bytes, at: int, stop: int) -> None:
         room = _MAX_PREFIX - len(kept)
         kept += data[at : min(stop, at + room)]
         if not kept.startswith(_DASHES[: len(kept)]):
@@ -323,6 +283,7 @@ class View:
             level, closes = boundary
             digest = level >= 0 and self._levels[level].digest
             del self._levels[level + 1 :]
+            self._note_levels()
             kind = b"message/rfc822" if digest else b"text/plain"
             self._header = None if closes else Header(self._out, self._names, False, kind)
         self._start_line()
@@ -366,20 +327,21 @@ class View:
             self._body += self._line
             if self.first:
                 for gauge in (self._header_length, self._header_lines):
-                    self._tell_greatest(gauge, at)
+                    self._tell_reached(gauge, at)
                 self._out.append(Observation(Subject.TO_FIELDS, at, header.to_fields))
         if self._names is None:
             return
         if header.boundaries and header.is_multipart:
             if len(self._levels) < MAX_DEPTH:
                 self._levels.append(_Level(header.boundaries, header.is_digest))
+                self._note_levels()
             else:
                 self._wild = True
         elif empty and header.is_message:
             self._header = Header(self._out, self._names, False)
 
-    def _tell_greatest(self, gauge: Gauge, at: int) -> None:
-        self._out.append(Observation(gauge.subject, at, gauge.greatest))
+    def _tell_reached(self, gauge: Gauge, at: int) -> None:
+        self._out.append(Observation(gauge.subject, at, gauge.reached))
 
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
@@ -411,7 +373,8 @@ class Message:
             what is seen with these bytes, in order.
         """
         at = start
-        for split, reading in self._forks(data, start, end):
+        known = [view.reading for view in self._views]
+        for split, reading in forks(data, start, end, self._cr, known):
             for view in self._views:
                 view.feed(data, at, max(at, split))
             at = max(at, split)
@@ -433,36 +396,12 @@ class Message:
         return self._taken()
 
     def _taken(self) -> list[Observation]:
+        if not self._out:
+            return []
         # What several readings see alike is seen once.
         seen = sorted(dict.fromkeys(self._out), key=lambda each: each.at)
         self._out.clear()
         return seen
-
-    def _forks(self, data: bytes, start: int, end: int) -> list[tuple[int, Reading]]:
-        """Where readings begin to differ, and which."""
-        if start == end or len(self._views) == len(_ENDS):
-            return []
-        both = data.count(b"\r\n", start, end)
-        behind = self._cr and data[start] == _LF  # half of a CRLF that is cut in two
-        open_ = data[end - 1] == _CR
-        feeds = data.count(b"\n", start, end) - behind
-        returns = data.count(b"\r", start, end) - open_
-        known = {view.reading for view in self._views}
-        forks = []
-        if feeds > both and Reading.LF not in known:
-            found = _BARE_LF.search(data, start + behind, end)
-            # A lookbehind sees what is before the start.
-            at = found.start() if found else end
-            if not behind and data[start] == _LF:
-                at = start
-            forks.append((at, Reading.LF))
-        if Reading.ANY not in known:
-            if self._cr and not behind:
-                forks.append((start, Reading.ANY))
-            elif returns > both:
-                found = _BARE_CR.search(data, start, end)
-                forks.append((found.start() if found else end, Reading.ANY))
-        return sorted(forks, key=lambda each: each[0])
 
     def _fork(self, reading: Reading) -> None:
         """From here on, some servers read otherwise."""

@@ -20,7 +20,7 @@ class Observation(NamedTuple):
     Args:
         subject: what it is.
         at: index of the byte that made it known, in the bytes read; negative in those before.
-        number: of a length or a count, how much.
+        number: of a count, how much; of a length, as much as says which limits it has passed.
         texts: of anything else, what it says; several where it can be read in several ways.
         complete: whether it is known whole, so that it can be said what it is not.
     """
@@ -34,14 +34,18 @@ class Observation(NamedTuple):
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Gauge:
-    """The greatest value that something has had, and the next limit for it to pass.
+    """How far something has grown, as far as that matters: which limits it has passed.
 
     Args:
         subject: what it is.
         limits: numbers that it is compared with, in any order.
+
+    Attributes:
+        reached: one more than the greatest limit passed; 0 if none is.
+        next: the limit to pass next. What is known not to pass it need not be told.
     """
 
-    __slots__ = ("_limits", "_place", "greatest", "next", "subject")
+    __slots__ = ("_limits", "_place", "next", "reached", "subject")
 
     def __init__(self, subject: Subject, limits: Iterable[int]) -> None:
         self.subject = subject
@@ -51,7 +55,7 @@ class Gauge:
     def begin(self) -> None:
         """Begin anew."""
         self._place = 0
-        self.greatest = 0
+        self.reached = 0
         self.next = self._limits[0]
 
     def grow(self, before: int, size: int, at: int, out: list[Observation]) -> None:
@@ -63,10 +67,9 @@ class Gauge:
             at: index of the first byte that has come.
             out: is given an observation for each limit that is passed, at the byte that passes it.
         """
-        value = before + size
-        self.greatest = max(self.greatest, value)
-        while value > self.next:
+        while before + size > self.next:
             passing = at + max(self.next - before, 0)
-            out.append(Observation(self.subject, passing, self.next + 1, complete=False))
+            self.reached = self.next + 1
+            out.append(Observation(self.subject, passing, self.reached, complete=False))
             self._place += 1
             self.next = self._limits[self._place]

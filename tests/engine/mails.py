@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
 from appliance.smtp.esmtp_map import Subject
-from appliance.smtp.message import Message
+from appliance.smtp.message import MAX_DEPTH, Message
 from appliance.smtp.observation import Observation
 
 END = b".\r\n"
@@ -20,7 +20,7 @@ LIMITS = dict.fromkeys(Subject, (5, 20, 60))
 
 
 def read(
-    data: bytes, cuts: Iterable[int] = (), limits: dict[Subject, tuple[int, ...]] | None = None
+    data: bytes, cuts: Iterable[int] = (), limits: Mapping[Subject, Iterable[int]] | None = None
 ) -> list[Observation]:
     """What is seen in a mail, with indexes counted from its first byte.
 
@@ -159,3 +159,21 @@ _PIECES = [
 ]  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(_PIECES), max_size=30).map(lambda all_: b"".join(all_) + b"\r\n")
 """Mails that are not."""
+
+_HEADERS = [
+    b"\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    b"Content-Type: multipart/digest; boundary=bb\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * (MAX_DEPTH + 1),
+]
+_LINES_OF_ANY_KIND = [
+    b"\r\n", b"\r\n", b"\n", b"\r", b"a\r\n", b"x" * 5 + b"\r\n", b"x" * 6 + b"\r\n", b"x" * 70,
+    b".." + b"x" * 20 + b"\r\n",
+    b".\r\n", b"..\r\n", b".", b"--b\r\n", b"--b--\r\n", b".--b \r\n", b"--bb\r\n", b"--", b"-",
+    b"--x\r\n", b"a: b\r\n", b"name=", b" ",
+]  # fmt: skip
+BODIES = st.tuples(
+    st.sampled_from(_HEADERS), st.lists(st.sampled_from(_LINES_OF_ANY_KIND), max_size=40)
+).map(lambda mail: mail[0] + b"".join(mail[1]) + b"\r\n")
+"""Mails of which most is body, as much of it as the scanner may pass over at once."""
