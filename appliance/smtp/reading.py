@@ -80,17 +80,21 @@ class Ends(NamedTuple):
         Returns:
             the start of the first line that may have more, or the end.
         """
+        mark, *others = self.marks
+        size = len(mark)
+        reach = longest + size
         at = start
         while at < end:
             # Lines that end in reach of where one begins are all short enough.
-            behind = at
-            for mark in self.marks:
-                found = data.rfind(mark, at, min(at + longest + len(mark), end))
-                if found >= 0:
-                    behind = max(behind, found + len(mark))
-            if behind == at:
+            limit = at + reach if at + reach < end else end
+            found = data.rfind(mark, at, limit)
+            for other in others if found < 0 else ():
+                found = data.rfind(other, at, limit)
+            if found < 0:
                 break
-            at = behind + data.startswith(b"\r\n", behind - 1, end)
+            at = found + size
+            if others and data.startswith(b"\r\n", found, end):
+                at += 1
         return at
 
 
