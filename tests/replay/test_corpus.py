@@ -6,9 +6,11 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
+from email.message import Message
 from email.utils import collapse_rfc2231_value
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from appliance.admission import Admission, Opening
 from appliance.cli import main
 from appliance.replay.capture import Frame, read_capture
 from appliance.replay.checksums import Checksums, Judge, Sum, header_sum, tcp_sum
@@ -25,7 +28,8 @@ from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.passage import Passage
 from appliance.replay.report import json_line, summary
 from appliance.replay.survey import survey
-from appliance.smtp.esmtp_map import Subject
+from appliance.smtp.esmtp_map import DEFAULT_MAP, Action, Criterion, EsmtpMap, Row, Subject
+from appliance.smtp.expression import Expression
 from appliance.smtp.release import ANSWERS, RELEASES
 from appliance.syslog import Syslog
 from tests.engine.mails import read as read_mail
@@ -137,15 +141,32 @@ NAMED = {"filename": "content-disposition", "name": "content-type"}
 """Parameters that name files, and their fields."""
 
 
-def mails(capture: Path) -> list[bytes]:
-    """The mails that clients sent, as they were transferred."""
+HASTY = "smtp-pipelining"
+"""A capture whose client sends its mail before the server has asked for it: it is masked."""
+
+
+def passed(capture: Path, esmtp_map: EsmtpMap = DEFAULT_MAP) -> tuple[Connections, list[int]]:
+    """The connections of a capture behind an inspection map, and what each of its rows matched."""
     read = recording(capture)
-    connections = Connections(Syslog("PIX", RELEASES["8.4"]), streams=True)
-    judge = Judge(Checksums.AUTO, read.unreliable)
-    passage = Passage(OpenPolicy(RELEASES["8.4"]).admit, connections, judge, None)
+    connections = Connections(Syslog("ASA", RELEASES["8.4"]), streams=True)
+    policy = OpenPolicy(RELEASES["8.4"])
+
+    def admit(opening: Opening) -> Admission:
+        return replace(policy.admit(opening), esmtp_map=esmtp_map)
+
+    passage = Passage(admit, connections, Judge(Checksums.AUTO, read.unreliable), None)
     for frame in read.frames:
         passage.receive(frame)
     passage.close()
+    matched = [tally.rows for tally in passage.maps]
+    return connections, [
+        sum(column) for column in zip([0] * len(esmtp_map.rows), *matched, strict=True)
+    ]
+
+
+def mails(capture: Path) -> list[bytes]:
+    """The mails that clients sent, as they were transferred."""
+    connections, _ = passed(capture)
     sent = (bytes(each.sent.to_server.data) for each in connections.all if each.release)
     return [
         mail for text in sent for mail in re.findall(rb"(?si)\r\ndata\r\n(.*?\r\n\.\r\n)", text)
@@ -156,7 +177,7 @@ def mails(capture: Path) -> list[bytes]:
 def test_mails_have_the_parts_that_python_sees() -> None:
     compared = 0
     for mail in (mail for capture in CAPTURES for mail in mails(capture)):
-        parsed = message_from_bytes(re.sub(rb"(?m)^\.", b"", mail.removesuffix(b".\r\n")))
+        parsed = read_by_python(mail)
         if parsed.defects:
             continue
         expected = []
@@ -173,3 +194,77 @@ def test_mails_have_the_parts_that_python_sees() -> None:
         assert {text.decode() for text in found} == set(expected), mail[:200]
         compared += len(expected) > 1
     assert compared
+
+
+def log(subject: Subject, **asks: object) -> Row:
+    return Row(Criterion(subject, **asks), Action(log=True))  # type: ignore[arg-type]
+
+
+ASKED = ("text/html", "image/", "application/", "multipart/", r"\.txt", r"\.zip", r"\.exe")
+ROWS = (
+    *(log(Subject.ENCODING, words=(word,)) for word in ("7bit", "8bit", "base64")),
+    log(Subject.ENCODING, words=("quoted-printable",)),
+    *(log(Subject.FILE_NAME_LENGTH, limit=limit) for limit in (1, 12, 40, 255)),
+    *(
+        log(Subject.FILE_TYPE, regex="asked", expressions=(Expression("asked", each),))
+        for each in ASKED
+    ),
+)
+
+
+def matching(mail: bytes) -> list[bool]:
+    """Which of `ROWS` Python says that a mail matches."""
+    parsed = read_by_python(mail)
+    encodings, names, kinds = set(), set(), set()
+    for each in parsed.walk():
+        encodings.add(str(each.get("content-transfer-encoding", "7bit")).strip().lower())
+        kinds.add(each.get_content_type())
+        for parameter, field_ in NAMED.items():
+            value = each.get_param(parameter, None, field_)
+            if value is not None:
+                names.add(str(make_header(decode_header(collapse_rfc2231_value(value)))))
+    longest = max((len(name.encode()) for name in names), default=0)
+    return [
+        *(word in encodings for word in ("7bit", "8bit", "base64", "quoted-printable")),
+        *(longest > limit for limit in (1, 12, 40, 255)),
+        *(any(re.search(each, text) for text in kinds | names) for each in ASKED),
+    ]
+
+
+def read_by_python(mail: bytes) -> Message:
+    return message_from_bytes(re.sub(rb"(?m)^\.", b"", mail.removesuffix(b".\r\n")))
+
+
+def longest(text: bytes) -> int:
+    return max(map(len, text.split(b"\r\n")))
+
+
+def matching_by_default(mail: bytes) -> list[bool]:
+    """Which rows of the default map that ask for content Python says that a mail matches."""
+    header, _, body = re.sub(rb"(?m)^\.", b"", mail).partition(b"\r\n\r\n")
+    return [longest(body) > 998, longest(header) > 998, matching(mail)[7]]
+
+
+@pytest.mark.skipif(not CAPTURES, reason=f"no captures: {CORPUS} is not there")
+@pytest.mark.parametrize(
+    ("esmtp_map", "rows", "judge", "some"),
+    [
+        (EsmtpMap("asking", rows=ROWS), range(len(ROWS)), matching, 11),
+        (DEFAULT_MAP, (2, 3, 5), matching_by_default, 1),
+    ],
+    ids=lambda value: value.name if isinstance(value, EsmtpMap) else "",
+)
+def test_mails_match_as_python_says(
+    esmtp_map: EsmtpMap, rows: Sequence[int], judge: Callable[[bytes], list[bool]], some: int
+) -> None:
+    matched = [0] * len(rows)
+    for capture in CAPTURES:
+        if capture.stem == HASTY:
+            continue
+        _, counted = passed(capture, esmtp_map)
+        expected = [
+            sum(row) for row in zip([0] * len(rows), *map(judge, mails(capture)), strict=True)
+        ]
+        assert [counted[row] for row in rows] == expected, capture
+        matched = [a + b for a, b in zip(matched, expected, strict=True)]
+    assert len(matched) - matched.count(0) >= some
