@@ -30,22 +30,23 @@ AnyFlow: TypeAlias = Connection | Uninspected
 
 
 class Flows:
-    """A table of flows, each under its key and that of the other direction."""
+    """A table of flows, each under the key of its client's packets."""
 
     def __init__(self) -> None:
-        self._flows: dict[Key, tuple[AnyFlow, bool]] = {}
-        self._deadlines: dict[int, set[Key]] = {}
+        self._flows: dict[Key, AnyFlow] = {}
+        # Lists take less than sets; what else is in them than each flow once is bounded.
+        self._deadlines: dict[int, list[Key]] = {}
         self._looked_at = 0
         # In the order of their beginning.
         self._embryonic: dict[Key, AnyFlow] = {}
         self._census = Census()
 
     def __len__(self) -> int:
-        return len(self._flows) // 2
+        return len(self._flows)
 
     def __iter__(self) -> Iterator[tuple[Key, AnyFlow]]:
         """Each flow once, under the key of its client's packets."""
-        return ((key, flow) for key, (flow, from_client) in self._flows.items() if from_client)
+        return iter(self._flows.items())
 
     def live(self, protocol: int, client: IPv4Address, server: IPv4Address) -> Iterator[Flow]:
         """The flows from one host to another that are not closed.
@@ -81,7 +82,11 @@ class Flows:
         Args:
             key: the packet's.
         """
-        return self._flows.get(key)
+        flow = self._flows.get(key)
+        if flow is not None:
+            return flow, True
+        flow = self._flows.get(turned(key))
+        return None if flow is None else (flow, False)
 
     def add(self, key: Key, flow: AnyFlow, now: float, limits: Limits = UNLIMITED) -> None:
         """Remember a flow.
@@ -94,8 +99,7 @@ class Flows:
             now: the time, seconds.
             limits: on flows to where it goes.
         """
-        self._flows[key] = (flow, True)
-        self._flows[turned(key)] = (flow, False)
+        self._flows[key] = flow
         self._census.begin(key, limits)
         self._watch(key, flow, now)
         self._embryonic.pop(key, None)
@@ -117,11 +121,12 @@ class Flows:
             del self._embryonic[key]
         if not self._census:
             return
-        flow, from_client = self._flows[key]
+        client_key = self._client_key(key)
+        flow = self._flows[client_key]
         if flow.closing is not None:
-            self._census.end(key if from_client else turned(key))
+            self._census.end(client_key)
         elif flow.phase is not Phase.EMBRYONIC:
-            self._census.establish(key if from_client else turned(key))
+            self._census.establish(client_key)
 
     def forget(self, key: Key) -> None:
         """Forget a flow.
@@ -129,9 +134,8 @@ class Flows:
         Args:
             key: of its packets, either direction.
         """
-        flow, from_client = self._flows.pop(key)
-        self._flows.pop(turned(key), None)
-        client_key = key if from_client else turned(key)
+        client_key = self._client_key(key)
+        flow = self._flows.pop(client_key)
         self._embryonic.pop(client_key, None)
         self._census.end(client_key)
         if isinstance(flow, Connection):
@@ -148,11 +152,10 @@ class Flows:
             return
         self._looked_at = current
         for due in sorted(moment for moment in self._deadlines if moment < current):
-            for key in self._deadlines.pop(due):
-                known = self._flows.get(key)
-                if known is None:
+            for key in dict.fromkeys(self._deadlines.pop(due)):
+                flow = self._flows.get(key)
+                if flow is None:
                     continue
-                flow, _ = known
                 if flow.deadline <= now:
                     flow.close(Closing.TIMEOUT, now)
                     self.forget(key)
@@ -161,7 +164,13 @@ class Flows:
 
     def _watch(self, key: Key, flow: AnyFlow, now: float) -> None:
         due = min(flow.deadline, now + _LOOK)  # an end brings the deadline nearer
-        self._deadlines.setdefault(int(due) // _GRAIN, set()).add(key)
+        keys = self._deadlines.setdefault(int(due) // _GRAIN, [])
+        if len(keys) >= 2 * len(self._flows):  # most are of flows that are gone, or there twice
+            keys[:] = [key for key in dict.fromkeys(keys) if key in self._flows]
+        keys.append(key)
+
+    def _client_key(self, key: Key) -> Key:
+        return key if key in self._flows else turned(key)
 
 
 def turned(key: Key) -> Key:
