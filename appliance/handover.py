@@ -51,7 +51,6 @@ from appliance.tcp.room import Room
 from appliance.tcp.stream import Held, Piece, Stream
 from appliance.tcp.timeouts import Idle
 from appliance.tcp.uninspected import Uninspected
-from appliance.tcp.witness import Witness
 
 _CLASSES: tuple[type, ...] = (
     IPv4Address,
@@ -72,7 +71,6 @@ _CLASSES: tuple[type, ...] = (
     Segment,
     Stream,
     Uninspected,
-    Witness,
     address.Path,
     command.Commands,
     command.Position,

@@ -62,7 +62,7 @@ class Dialogue:
         self._believes_data = believes_data
         self.phase = Phase.COMMAND
         # One byte a reply: small, since there is one queue a connection.
-        self._due = bytearray((Due.GREETING.value,) if greeting_due else ())
+        self._due = bytes((Due.GREETING.value,)) if greeting_due else b""
 
     @property
     def overdue(self) -> bool:
@@ -71,7 +71,7 @@ class Dialogue:
 
     def expect(self, due: Due) -> None:
         """A reply will come, after all that are due already."""
-        self._due.append(due.value)
+        self._due += bytes((due.value,))
         if due is Due.DATA and self._believes_data:
             self.phase = Phase.MAIL
 
@@ -91,7 +91,7 @@ class Dialogue:
         """
         if not self._due:
             return False
-        del self._due[0]
+        self._due = self._due[1:]
         return True
 
     def begin_mail(self) -> bool:
@@ -107,7 +107,7 @@ class Dialogue:
             return self.replied()
         if not self._give_up_before(Due.DATA):
             return False
-        self._due.clear()
+        self._due = b""
         self.phase = Phase.MAIL
         return True
 
@@ -128,9 +128,10 @@ class Dialogue:
             return False
         if len(self._due) == 1 and at_line_start:
             self.phase = Phase.CREDENTIALS
-        del self._due[0]
+        self._due = self._due[1:]
         if self._due:
-            self._due[0] = Due.AUTH.value  # the reply to what it takes for the answer
+            # The reply to what it takes for the answer.
+            self._due = bytes((Due.AUTH.value,)) + self._due[1:]
         return True
 
     def start_tls(self) -> bool:
@@ -141,7 +142,7 @@ class Dialogue:
         """
         if not self._give_up_before(Due.STARTTLS):
             return False
-        self._due.clear()
+        self._due = b""
         self.phase = Phase.OPAQUE
         return True
 
@@ -149,5 +150,5 @@ class Dialogue:
         at = self._due.find(due.value)
         if at < 0:
             return False
-        del self._due[:at]
+        self._due = self._due[at:]
         return True

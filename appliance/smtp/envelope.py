@@ -10,7 +10,7 @@ from mypy_extensions import mypyc_attr
 from appliance.smtp import address
 from appliance.smtp.esmtp_map import Subject
 from appliance.smtp.matching import Matching
-from appliance.smtp.observation import Gauge, Observation
+from appliance.smtp.observation import Observation, passing
 from appliance.smtp.release import Release
 from appliance.smtp.ruling import Remark
 
@@ -39,14 +39,13 @@ class Envelope:
     """
 
     __slots__ = (
-        "_gauge",
         "_last",
         "_length",
         "_line",
         "_matching",
         "_recipients",
         "_release",
-        "_sender_gauge",
+        "_sender",
         "_special",
         "_verb",
         "declared",
@@ -57,22 +56,16 @@ class Envelope:
         self._matching = matching
         self._recipients = 0
         self.declared: int | None = None
-        limits = matching.plan.limits
-        self._gauge = Gauge(
-            Subject.COMMAND_LINE_LENGTH, limits.get(Subject.COMMAND_LINE_LENGTH, ())
-        )
-        self._sender_gauge = Gauge(Subject.SENDER_LENGTH, limits.get(Subject.SENDER_LENGTH, ()))
         self.start_line()
 
     def start_line(self) -> None:
         """Forget the line under way: the next byte begins a new one."""
-        self._line = bytearray()
+        self._line = b""
         self._length = 0
         self._last = 0  # its last byte so far
         self._verb: bytes | None = None  # None until its end has come; empty if it does not pass
         self._special = False
-        self._gauge.begin()
-        self._sender_gauge.begin()
+        self._sender = 0  # bytes of its address so far, if that is a sender's
 
     def begin_mail(self, recipients: int) -> None:
         """The server has begun another mail.
@@ -110,9 +103,8 @@ class Envelope:
         before = self._length
         self._length += end - at
         self._line += data[at : min(end, at + LONGEST - len(self._line))]
-        out: list[Observation] = []
         if self._verb is None and (found := _VERB_END.search(self._line)):
-            verb = bytes(self._line[: found.start()]).upper()
+            verb = self._line[: found.start()].upper()
             if verb:
                 yield from self._seen_verb(verb, at + found.start() - before)
             passes = verb in self._release.verbs and found[0] != b"\n"
@@ -120,13 +112,16 @@ class Envelope:
         before_last = data[end - 2] if end - at > 1 else self._last
         self._last = data[end - 1]
         ended = before_last == _CR and self._last == _LF
-        self._gauge.grow(before, end - at, at, out)
-        yield from out
+        yield from self._passing(Subject.COMMAND_LINE_LENGTH, before, end - at, at)
         if self._verb in SENDERS or self._verb == b"RCPT":
             yield from self._seen_address(self._verb, at - before, ended, remarks)
         if ended:
             yield Observation(Subject.COMMAND_LINE_LENGTH, end - 1, self._length)
             self._end_line()
+
+    def _passing(self, subject: Subject, before: int, size: int, at: int) -> list[Observation]:
+        limits = self._matching.plan.limits.get(subject)
+        return passing(subject, limits, before, size, at) if limits else []
 
     def _seen_verb(self, verb: bytes, at: int) -> Iterator[Observation]:
         yield Observation(Subject.VERB, at, texts=(verb,))
@@ -170,17 +165,18 @@ class Envelope:
             length = self._length - first
         last = start + self._length - 1
         if verb in SENDERS:
-            out: list[Observation] = []
-            self._sender_gauge.grow(0, length, start + first, out)
-            yield from out
+            known, self._sender = self._sender, max(self._sender, length)
+            yield from self._passing(
+                Subject.SENDER_LENGTH, known, length - known, start + first + known
+            )
             if ended:
-                forms = address.forms(bytes(self._line[first:behind]))
+                forms = address.forms(self._line[first:behind])
                 yield Observation(Subject.SENDER_LENGTH, last, length)
                 yield Observation(Subject.SENDER, last, texts=forms)
                 size = _SIZE.search(self._line, behind)
                 self.declared = int(size[1]) if size else None
         elif ended and (relay := matching.esmtp_map.mail_relay):
-            recipient = bytes(self._line[first:behind])
+            recipient = self._line[first:behind]
             if not address.is_local(recipient, relay.domain.encode()):
                 matching.tally.relayed += 1
                 matching.violates(
@@ -188,7 +184,7 @@ class Envelope:
                 )
 
     def _end_line(self) -> None:
-        if bytes(self._line).upper() == b"RSET\r\n":
+        if self._line.upper() == b"RSET\r\n":
             self._recipients = 0
             self._matching.begin_mail()
         self.start_line()

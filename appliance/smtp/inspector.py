@@ -27,6 +27,9 @@ from appliance.smtp.tally import MapTally
 _REPLY = re.compile(rb"[2-5][0-9]{2}[- ]")
 """How a reply begins (RFC 5321, section 4.2)."""
 
+_NO_REMARKS: list[Remark] = []
+"""What most bytes give rise to, one list for all connections."""
+
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Inspector:
@@ -42,9 +45,6 @@ class Inspector:
             that would have the client send other things than commands, unless it was seen to ask
             for it. See docs/decisions/adoption.md.
         tally: the inspection map that the mail goes through, and its counters; None without one.
-
-    Attributes:
-        remarks: what the last bytes judged gave rise to.
     """
 
     __slots__ = (
@@ -59,9 +59,9 @@ class Inspector:
         "_matching",
         "_message",
         "_release",
+        "_remarks",
         "_replied",
         "_replies",
-        "remarks",
     )
 
     def __init__(
@@ -88,7 +88,12 @@ class Inspector:
         self._replies = Replies(release, self._dialogue, adopted, self._matching, self._envelope)
         self._mail: Mail | None = None
         self._credentials_after_cr = False
-        self.remarks: list[Remark] = []
+        self._remarks = _NO_REMARKS
+
+    def take_remarks(self) -> list[Remark]:
+        """What the last bytes judged gave rise to, once."""
+        remarks, self._remarks = self._remarks, _NO_REMARKS
+        return remarks
 
     @property
     def answers_lines(self) -> bool:
@@ -117,7 +122,7 @@ class Inspector:
             data: bytes of one segment that have not been judged before.
             whole_segment: whether the segment begins with them.
         """
-        self.remarks = []
+        self._remarks = []
         if not self._replied and not (whole_segment and self._certain(data)):
             return Refusal.WAIT
         if whole_segment and self._begins_short(data):
@@ -133,7 +138,7 @@ class Inspector:
         Args:
             data: bytes that have not been judged before.
         """
-        self.remarks = []
+        self._remarks = []
         if self.opaque:
             return None
         return self._unless_excess(self._judge_server, data)
@@ -146,7 +151,7 @@ class Inspector:
         at = 0
         while at < len(data) and not self.opaque:
             at_line_start = not self._held_back and self._commands.line_end_matched == b"\r\n"
-            end = self._replies.judge(edited, at, at_line_start, self.remarks)
+            end = self._replies.judge(edited, at, at_line_start, self._remarks)
             if self._matching and self._matching.refusal:
                 return self._matching.refusal
             if self._adopted and self._replies.unasked:
@@ -154,7 +159,7 @@ class Inspector:
             self._replied |= not self._replies.under_way
             left_out = self._replies.left_out
             if left_out:
-                self.remarks.append(Remark(Kind.REPLY_TO_UNSENT, at, data[at:end]))
+                self._remarks.append(Remark(Kind.REPLY_TO_UNSENT, at, data[at:end]))
             parts.append(Part(end - at, b"" if left_out else bytes(edited[at:end])))
             if answers := self.answers():
                 parts.append(Part(0, answers, own=True))
@@ -162,7 +167,7 @@ class Inspector:
         if at < len(data):
             parts.append(Part(len(data) - at, data[at:]))
         if tally := self.tally:
-            tally.banners += any(each.kind is Kind.GREETING_MASKED for each in self.remarks)
+            tally.banners += any(each.kind is Kind.GREETING_MASKED for each in self._remarks)
         if any(part.own or len(part.forwarded) != part.taken for part in parts):
             return parts
         return None if edited == data else bytes(edited)
@@ -189,10 +194,10 @@ class Inspector:
 
     def _become(self, other: Inspector) -> None:
         """Take up a state, but for what has been remarked."""
-        remarks = self.remarks
+        remarks = self._remarks
         for name in attribute_names(Inspector):
             setattr(self, name, getattr(other, name))
-        self.remarks = remarks
+        self._remarks = remarks
 
     def answers(self) -> bytes:
         """What the firewall has to say to the client itself, now that it is its turn."""
@@ -226,7 +231,7 @@ class Inspector:
                 if edited is None:
                     edited = bytearray(data)
                 self._commands.verbs = self._verbs()
-                end = self._commands.judge(edited, at, self.remarks)
+                end = self._commands.judge(edited, at, self._remarks)
                 if refusal := self._commands.refusal or self._read_line(data, at, end):
                     return refusal
                 at = end
@@ -244,17 +249,17 @@ class Inspector:
         while at < len(data):
             if self._dialogue.phase is Phase.COMMAND:
                 lines.verbs = self._verbs()
-                start, at = at, lines.judge(data, at, parts, self.remarks)
+                start, at = at, lines.judge(data, at, parts, self._remarks)
                 if refusal := lines.refusal or self._read_line(data, start, at):
                     return refusal
                 continue
             # What was taken in of a line before the server turned to other things is theirs.
             before = bytes(lines.held)
             lines.held.clear()
-            known = len(self.remarks)
+            known = len(self._remarks)
             end = self._judge_text(before + data[at:], 0)
-            self.remarks[known:] = [
-                replace(each, at=each.at + at - len(before)) for each in self.remarks[known:]
+            self._remarks[known:] = [
+                replace(each, at=each.at + at - len(before)) for each in self._remarks[known:]
             ]
             if isinstance(end, Refusal):
                 return end
@@ -273,7 +278,7 @@ class Inspector:
         """Ask the inspection map about a line of commands, or what there is of it."""
         if self._envelope is None or self._matching is None or at == end:
             return None
-        self._envelope.read(data, at, end, self.remarks)
+        self._envelope.read(data, at, end, self._remarks)
         return self._matching.refusal
 
     def _judge_text(self, data: bytes, at: int) -> int | Refusal:
@@ -327,7 +332,7 @@ class Inspector:
             seen += message.finish(stop - 1)
             self._message = None
         for each in seen:
-            matching.see(each, self.remarks)
+            matching.see(each, self._remarks)
             if matching.refusal:
                 break
         return matching.refusal
@@ -336,7 +341,7 @@ class Inspector:
         """Compare the size of a mail that has ended with what was declared for it (RFC 1870)."""
         if declared is not None and mail.octets > declared:
             detail = f"declared size is: {declared}, actual size is {mail.octets}"
-            self.remarks.append(Remark(Kind.SIZE_VIOLATION, at, detail=detail))
+            self._remarks.append(Remark(Kind.SIZE_VIOLATION, at, detail=detail))
 
     def _judge_credentials(self, data: bytes, at: int) -> int:
         if self._credentials_after_cr and data[at : at + 1] == b"\n":

@@ -20,6 +20,9 @@ _REFUSALS = {
     Act.RATE_LIMIT: Refusal.EXCESS,
 }
 
+_NONE_MET: frozenset[tuple[int, int]] = frozenset()
+_NONE_FIRED: frozenset[int] = frozenset()
+
 
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Matching:
@@ -40,8 +43,9 @@ class Matching:
     def __init__(self, tally: MapTally) -> None:
         self.tally = tally
         self.refusal: Refusal | None = None
-        self._met: set[tuple[int, int]] = set()  # criteria of classes of which all must be met
-        self._fired: set[int] = set()
+        # Criteria of classes of which all must be met, and rows; mostly none, which takes nothing.
+        self._met: frozenset[tuple[int, int]] = _NONE_MET
+        self._fired: frozenset[int] = _NONE_FIRED
 
     @property
     def esmtp_map(self) -> EsmtpMap:
@@ -55,14 +59,17 @@ class Matching:
 
     def begin_line(self) -> None:
         """Another command, or line of a reply, begins."""
-        self._fired -= self.plan.lines
+        if self._fired:
+            self._fired -= self.plan.lines
         if self._met:
-            self._met = {each for each in self._met if self._criterion(each).subject not in LINE}
+            self._met = frozenset(
+                each for each in self._met if self._criterion(each).subject not in LINE
+            )
 
     def begin_mail(self) -> None:
         """What comes belongs to another mail."""
-        self._fired.clear()
-        self._met.clear()
+        self._met = _NONE_MET
+        self._fired = _NONE_FIRED
 
     def see(self, seen: Observation, remarks: list[Remark]) -> None:
         """Compare something seen with all that asks about it, in order.
@@ -74,8 +81,12 @@ class Matching:
         for row, place in self.plan.by_subject.get(seen.subject, ()):
             if self.refusal:
                 return
-            if row not in self._fired and self._meets(row, place, seen, self._met):
-                self._fired.add(row)
+            if row in self._fired or not holds(self._criterion((row, place)), seen):
+                continue
+            if asks_all(self.plan.rows[row]):
+                self._met |= {(row, place)}
+            if self._all_met(row, self._met):
+                self._fired |= {row}
                 self._act(row, seen.at, remarks)
 
     def violates(
@@ -112,7 +123,9 @@ class Matching:
     def _masks(self, subject: Subject, word: bytes) -> bool:
         seen = Observation(subject, 0, texts=(word,))
         return any(
-            row in self.plan.masking and self._meets(row, place, seen, set(self._met))
+            row in self.plan.masking
+            and holds(self._criterion((row, place)), seen)
+            and self._all_met(row, self._met | {(row, place)})
             for row, place in self.plan.by_subject.get(subject, ())
         )
 
@@ -120,14 +133,10 @@ class Matching:
         row, place = each
         return self.plan.rows[row].criteria[place]
 
-    def _meets(self, row: int, place: int, seen: Observation, met: set[tuple[int, int]]) -> bool:
-        """Whether a row matches with what is seen, and what else has been met."""
-        if not holds(self._criterion((row, place)), seen):
-            return False
-        if not asks_all(self.plan.rows[row]):
-            return True
-        met.add((row, place))
-        return all((row, other) in met for other in range(len(self.plan.rows[row].criteria)))
+    def _all_met(self, row: int, met: frozenset[tuple[int, int]]) -> bool:
+        """Whether a row of which a criterion is met matches, with what else has been met."""
+        asked = self.plan.rows[row]
+        return not asks_all(asked) or all((row, at) in met for at in range(len(asked.criteria)))
 
     def _act(self, number: int, at: int, remarks: list[Remark]) -> None:
         row = self.plan.rows[number]

@@ -32,6 +32,25 @@ class Observation(NamedTuple):
     complete: bool = True
 
 
+def passing(
+    subject: Subject, limits: tuple[int, ...], before: int, size: int, at: int
+) -> list[Observation]:
+    """The limits that something passes as it grows, each at the byte that passes it.
+
+    Args:
+        subject: what it is.
+        limits: numbers that it is compared with, ascending.
+        before: how much it was.
+        size: how much has come.
+        at: index of the first byte that has come.
+    """
+    return [
+        Observation(subject, at + limit - before, limit + 1, complete=False)
+        for limit in limits
+        if before <= limit < before + size
+    ]
+
+
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Gauge:
     """How far something has grown, as far as that matters: which limits it has passed.

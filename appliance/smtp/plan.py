@@ -34,7 +34,7 @@ class Plan:
     Args:
         rows: its rows.
         by_subject: of each subject, the criteria that ask about it, as row and place in the row.
-        limits: of each subject, what it is compared with.
+        limits: of each subject, what it is compared with, ascending.
         lines: the rows that ask about single lines alone.
         masking: the rows that mask something.
         verbs: whether any masks verbs.
@@ -73,7 +73,7 @@ def plan(esmtp_map: EsmtpMap) -> Plan:
     return Plan(
         rows=esmtp_map.rows,
         by_subject={subject: tuple(found) for subject, found in by_subject.items()},
-        limits={subject: tuple(found) for subject, found in limits.items()},
+        limits={subject: tuple(sorted(set(found))) for subject, found in limits.items()},
         lines=frozenset(
             number
             for number, row in enumerate(esmtp_map.rows)

@@ -74,8 +74,8 @@ class Replies:
         self._dialogue = dialogue
         self._greeting: GreetingMask | None = None
         self._ehlo: EhloMask | None = None
-        self._excerpt = bytearray()  # of the greeting, as the server sent it
-        self._masked_excerpt = bytearray()
+        self._excerpt = b""  # of the greeting, as the server sent it
+        self._masked_excerpt = b""
         self._seen = 0  # bytes of it
         self._head = b""  # the first bytes of the line under way: code and separator
         self.under_way = False
@@ -123,11 +123,10 @@ class Replies:
         data[at:end] = masked
         if greeting.done:
             if greeting.applies:
-                sent, got = bytes(self._excerpt), bytes(self._masked_excerpt)
+                sent, got = self._excerpt, self._masked_excerpt
                 remarks.append(Remark(Kind.GREETING_MASKED, end - self._seen, sent, got))
             self._greeting = None
-            self._excerpt.clear()
-            self._masked_excerpt.clear()
+            self._excerpt = self._masked_excerpt = b""
             self.under_way = False
             self._dialogue.replied()
         return end

@@ -84,7 +84,6 @@ class Connection:
         "_server_scale",
         "_syn",
         "_usual",
-        "_witness",
         "closing",
         "deadline",
         "flow",
@@ -108,7 +107,6 @@ class Connection:
         self._inspector = inspector
         self._began = now
         self._report = report
-        self._witness = Witness(flow, report)
         self._room = room
         self._recorded = recorded
         self._adopted = adopted
@@ -122,6 +120,10 @@ class Connection:
         self._syn: Segment | None = None  # the last one of other numbers
         self._own: OwnPackets | None = None  # few connections have any
         self._usual = False  # whether a segment may go by `_follow`
+
+    @property
+    def _witness(self) -> Witness:
+        return Witness(self.flow, self._report)
 
     @property
     def gone(self) -> bool:
@@ -227,8 +229,8 @@ class Connection:
         if ruling is not None and not isinstance(ruling, bytes):
             self._usual = False
             return self._carry_out(ruling, payload, [], segment, stream, from_client, now, None)
-        if self._inspector.remarks:
-            self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
+        if remarks := self._inspector.take_remarks():
+            self._witness.tell_remarks(now, remarks, from_client, stream.received)
         self._octets += size
         stream.append(payload, payload if ruling is None else ruling)
         return FORWARD if ruling is None else Verdict(True, edit(segment, ruling))
@@ -518,7 +520,8 @@ class Connection:
         """
         if isinstance(ruling, Refusal):
             return self._act_upon(ruling, segment, stream, from_client, now)
-        self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
+        remarks = self._inspector.take_remarks()
+        self._witness.tell_remarks(now, remarks, from_client, stream.received)
         self._octets += len(fresh)
         if segment.flags & FIN:
             stream.fin = stream.received + len(fresh)
@@ -627,7 +630,8 @@ class Connection:
         self, refusal: Refusal, segment: Segment, stream: Stream, from_client: bool, now: float
     ) -> Verdict:
         """Do what inspection says to a segment that is not to be forwarded."""
-        self._witness.tell_remarks(now, self._inspector.remarks, from_client, stream.received)
+        remarks = self._inspector.take_remarks()
+        self._witness.tell_remarks(now, remarks, from_client, stream.received)
         match refusal:
             case Refusal.DISCARD | Refusal.EXCESS | Refusal.WAIT:
                 if refusal is Refusal.EXCESS and self._inspector.tally:

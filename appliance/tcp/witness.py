@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mypy_extensions import mypyc_attr
-
 from appliance.events import Direction, Flow, Inspected, Kind, Report
 from appliance.smtp.esmtp_map import Action
 from appliance.smtp.ruling import Remark
 
 
-@mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class Witness:
     """Tells the inspection events of one connection.
 
