@@ -17,7 +17,7 @@ from bench.dialogue import State
 from bench.live import Sample, Size, measure
 from bench.modes import MODES, NULL, PIX, PLAIN, Mode
 from bench.network import call, python, require_compiled
-from bench.offline import replay_seconds, tshark_seconds, write_capture
+from bench.offline import replay, seconds, tshark, write_capture
 from bench.report import live_table, machine, ratios, table
 
 PREFIX = "pixbench"
@@ -44,6 +44,11 @@ class Plan:
     idle: int
     growth: tuple[int, ...]
     mails: int
+
+    @property
+    def engines(self) -> tuple[Mode, ...]:
+        """The engines, one worker each, whose memory and growth are measured."""
+        return tuple(mode for mode in self.modes if mode.release and mode == mode.alone)
 
 
 WHOLE = Plan(5, MODES, Size(6000, 24000, 1000, 60), 50_000, (10, 1000, 50_000), 4000)
@@ -92,19 +97,23 @@ def _live(plan: Plan, rounds: int) -> dict[Mode, list[Sample]]:
     return samples
 
 
-def _engine(*arguments: str) -> float:
+def _engine(engine: Mode, *arguments: str) -> float:
     """What `bench.engine` measures, in a process of its own."""
-    return float(call(None, python("bench.engine", *arguments)))
+    return float(call(None, python("bench.engine", *arguments, compiled=engine.compiled)))
 
 
 def _memory(plan: Plan) -> str:
-    headings = (f"bytes a connection, {plan.idle:,} idle ones", "6.3", "8.4")
+    engines = plan.engines
+    headings = (
+        f"bytes a connection, {plan.idle:,} idle ones",
+        *(engine.name for engine in engines),
+    )
     rows = [
         [
             state.name.lower(),
             *(
-                f"{_engine('memory', release, state.name, str(plan.idle)):,.0f}"
-                for release in ("6.3", "8.4")
+                f"{_engine(engine, 'memory', engine.release, state.name, str(plan.idle)):,.0f}"
+                for engine in engines
             ),
         ]
         for state in State
@@ -114,27 +123,28 @@ def _memory(plan: Plan) -> str:
 
 def _growth(plan: Plan) -> str:
     headings = ("engine, CPU µs a packet", *(f"{number:,} connections" for number in plan.growth))
-    rows = [
-        [
-            release,
-            *(
-                f"{median(_engine('packet', release, str(number)) for _ in range(3)):.2f}"
-                for number in plan.growth
-            ),
+    rows = []
+    for engine in plan.engines:
+        costs = [
+            median(_engine(engine, "packet", engine.release, str(number)) for _ in range(3))
+            for number in plan.growth
         ]
-        for release in ("6.3", "8.4")
-    ]
+        rows.append([engine.name, *(f"{cost:.2f}" for cost in costs)])
     return table(headings, rows)
 
 
 def _offline(plan: Plan) -> str:
     with tempfile.TemporaryDirectory() as directory:
         capture = write_capture(Path(directory) / "mails.pcap", plan.mails)
+        commands = {"pixguard replay": replay(capture)}
+        if any(engine.compiled for engine in plan.engines):
+            commands["pixguard replay, compiled"] = replay(capture, compiled=True)
+        commands["tshark"] = tshark(capture)
         rows = []
-        for name, seconds_of in (("pixguard replay", replay_seconds), ("tshark", tshark_seconds)):
-            seconds = median(seconds_of(capture) for _ in range(3))
+        for name, command in commands.items():
+            took = median(seconds(command) for _ in range(3))
             rows.append(
-                [name, f"{capture.packets / seconds:,.0f}", f"{capture.size / seconds / 1e6:.1f}"]
+                [name, f"{capture.packets / took:,.0f}", f"{capture.size / took / 1e6:.1f}"]
             )
     return table(("capture", "packets/s", "MB/s"), rows)
 

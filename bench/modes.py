@@ -44,6 +44,12 @@ class Mode:
     compiled: bool = False
     clients: int = 1
 
+    @property
+    def alone(self) -> Mode:
+        """The same with one worker, one client and one line."""
+        name = f"{self.release} compiled" if self.compiled else self.release
+        return Mode(name, self.release, compiled=self.compiled)
+
     @contextmanager
     def standing(self, topology: Topology) -> Iterator[tuple[int, ...]]:
         """Have it stand between client and server for the length of a `with` block.

@@ -63,17 +63,34 @@ def _whole(session: Session) -> list[bytes]:
     return [*session.until(State.DATA), *session.mail(BLOCKS), *session.end()]
 
 
-def replay_seconds(capture: Capture) -> float:
-    """Seconds that `pixguard replay` takes for a capture."""
-    return _seconds(python("appliance", "replay", str(capture.path)))
+def replay(capture: Capture, compiled: bool = False) -> tuple[str, ...]:
+    """The command that replays a capture.
+
+    Args:
+        capture: the capture.
+        compiled: whether with the compiled engine.
+    """
+    return python("appliance", "replay", str(capture.path), compiled=compiled)
 
 
-def tshark_seconds(capture: Capture) -> float:
-    """Seconds that `tshark` takes to show the SMTP packets of a capture."""
-    return _seconds(("tshark", "-r", str(capture.path), "-Y", "smtp"))
+def tshark(capture: Capture) -> tuple[str, ...]:
+    """The command that has `tshark` show the SMTP packets of a capture.
+
+    Args:
+        capture: the capture.
+    """
+    return ("tshark", "-r", str(capture.path), "-Y", "smtp")
 
 
-def _seconds(command: Sequence[str]) -> float:
+def seconds(command: Sequence[str]) -> float:
+    """Seconds that a command takes.
+
+    Args:
+        command: the program and its arguments.
+
+    Raises:
+        PixguardError: it fails.
+    """
     began = time.monotonic()
     done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if done.returncode:

@@ -28,12 +28,12 @@ class Measure:
     digits: int = 0
 
     def cell(self, samples: Sequence[Sample]) -> str:
-        """The median and, in brackets, the range."""
+        """The median and, in brackets, the range of more than one."""
         numbers = [self.of(each) for each in samples]
         middle, low, high = (
             f"{each:,.{self.digits}f}" for each in (median(numbers), min(numbers), max(numbers))
         )
-        return f"{middle} ({low} to {high})"
+        return f"{middle} ({low} to {high})" if len(numbers) > 1 else middle
 
 
 MEASURES = (
@@ -92,14 +92,7 @@ def ratios(samples: dict[Mode, list[Sample]]) -> str:
             - middle(PLAIN, lambda sample: sample.latency)
             for each in (mode, NULL)
         )
-        alone = next(
-            each
-            for each in samples
-            if (each.release, each.compiled) == (mode.release, mode.compiled)
-        )
-        of_one = middle(mode, lambda sample: sample.sessions) / middle(
-            alone, lambda sample: sample.sessions
-        )
+        of_one = middle(mode, _sessions) / middle(mode.alone, _sessions)
         rows.append(
             [
                 mode.name,
@@ -119,6 +112,10 @@ def ratios(samples: dict[Mode, list[Sample]]) -> str:
         "sessions / one worker",
     )
     return table(headings, rows)
+
+
+def _sessions(sample: Sample) -> float:
+    return sample.sessions
 
 
 def _cpu(sample: Sample) -> float:
