@@ -231,7 +231,36 @@ def _enter_twice(draft: Draft, arguments: Arguments) -> None:
     draft.twice_nats = others + same if entry.nat.after_objects else same + others
 
 
+def _numbered(draft: Draft, arguments: Arguments) -> TwiceEntry:
+    """The line of a number, before or after the `nat` of objects."""
+    line = arguments.get("line", int)
+    if line is None:
+        raise arguments.refusal("", "which `nat` is not said", "name its line, or all that it says")
+    after = arguments.get("after_auto", bool) or False
+    section = [each for each in draft.twice_nats if each.nat.after_objects == after]
+    if line > len(section):
+        where = "after" if after else "before"
+        raise arguments.refusal(
+            "line",
+            f"there is no line {line}: {len(section)} are {where} the `nat` of objects",
+            "remove what is defined above",
+        )
+    found = section[line - 1]
+    pair = tuple(each.name for each in _interfaces(arguments))
+    if arguments.get("pair", tuple) and pair != (
+        found.nat.real_interface,
+        found.nat.mapped_interface,
+    ):
+        raise arguments.refusal(
+            "pair", f"line {line} is `{printed_twice(found.nat)}`", "name its interfaces, or none"
+        )
+    return found
+
+
 def _undo_twice(draft: Draft, arguments: Arguments) -> None:
+    if arguments.get("real", str) is None:
+        draft.twice_nats.remove(_numbered(draft, arguments))
+        return
     doomed = _twice_nat(draft, arguments)
     draft.twice_nats = arguments.without(draft.twice_nats, lambda each: each == doomed, "nat")
 
@@ -246,7 +275,7 @@ def _enter_object_nat(draft: Draft, arguments: Arguments) -> None:
 
 
 def _undo_object_nat(draft: Draft, arguments: Arguments) -> None:
-    if arguments.get("real", str):
+    if arguments.get("real", str) or arguments.get("line", int):
         _undo_twice(draft, arguments)
         return
     entry, named = network_object(arguments)
@@ -408,14 +437,20 @@ _OF_OBJECT = (
     ),
     Sequence(Keyword("dynamic", "dynamic"), _target(_ADDRESS_OR_OBJECT, _flag("dns"))),
 )
-_OBJECT_FORM = Labelled(
-    Sequence(_PAIR, OneOf(*_OF_OBJECT)).usage(),
-    # A line of the other form may follow without anything between.
-    Sequence(
-        _PAIR,
-        OneOf(*_OF_OBJECT, _TWICE, Sequence(_PLACE, _TWICE)),
-    ),
-)
+
+
+def _object_form(after_place: Piece) -> Labelled:
+    """The `nat` of an object, or a line of the other form, which may follow it directly.
+
+    Args:
+        after_place: what follows the place of such a line.
+    """
+    return Labelled(
+        Sequence(_PAIR, OneOf(*_OF_OBJECT)).usage(),
+        Sequence(_PAIR, OneOf(*_OF_OBJECT, _TWICE, Sequence(_PLACE, after_place))),
+    )
+
+
 _INSTEAD = "`static`, or `nat (INTERFACE) NUMBER ...` and `global (INTERFACE) NUMBER ...`"
 
 COMMANDS = (
@@ -425,12 +460,14 @@ COMMANDS = (
         _enter_twice,
         Sequence(_PAIR, Options(_PLACE), _TWICE),
         _undo_twice,
+        Sequence(_PAIR, Options(_PLACE), Options(_TWICE)),
         since=OBJECTS,
         instead=_INSTEAD,
         printed=_print,
         detail=(
             "Lines are tried in their order, LINE puts one before that of its number, and "
-            "`after-auto` after the `nat` of objects. [How](rule-file.md#objects-and-their-nat). "
+            "`after-auto` after the `nat` of objects; `no nat LINE` removes it. "
+            "[How](rule-file.md#objects-and-their-nat). "
             "Not implemented, with a warning: `dns`."
         ),
     ),
@@ -438,8 +475,9 @@ COMMANDS = (
         "nat",
         "translate the object",
         _enter_object_nat,
-        _OBJECT_FORM,
+        _object_form(_TWICE),
         _undo_object_nat,
+        _object_form(Options(_TWICE)),
         since=OBJECTS,
         mode=NETWORK_MODE,
         detail=(

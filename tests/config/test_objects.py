@@ -309,6 +309,29 @@ def test_twice_nat_goes_where_its_line_number_says() -> None:
     assert [each.real for each in found.twice_nats] == ["lan", "pool", "mail", "pool", "any"]
 
 
+def test_twice_nat_is_removed_by_its_line_number() -> None:
+    lines = (
+        "nat (inside,outside) source static mail mapped",
+        "nat (inside,outside) source static lan lan",
+        "nat (inside,outside) after-auto source dynamic any interface",
+    )
+    for undo, left in (
+        ("no nat 1", ["lan", "any"]),
+        ("no nat (inside,outside) 2", ["mail", "any"]),
+        ("no nat after-auto 1", ["mail", "lan"]),
+    ):
+        assert [each.real for each in good(*lines, undo).twice_nats] == left
+        found = good(*lines, "object network mail", undo)
+        assert [each.real for each in found.twice_nats] == left
+    for undo, problem in (
+        ("no nat 3", "there is no line 3: 2 are before the `nat` of objects"),
+        ("no nat (outside,inside) 2", "line 2 is `nat (inside,outside) source static lan lan`"),
+        ("no nat", "which `nat` is not said"),
+        ("no nat after-auto", "which `nat` is not said"),
+    ):
+        assert problem in error(*lines, undo).problem
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
