@@ -323,7 +323,7 @@ COMMANDS = (
         _enter_class_map,
         Sequence(Options(Keyword("match-all")), Argument("name", MAP_NAME)),
         _undo_class_map,
-        defines=(0,),
+        defines=(0, 1),
         since=SEVEN,
         opens=CLASS_MAP,
         printed=_print_class_maps,

@@ -84,12 +84,17 @@ def test_maps_of_classes_and_policies_that_nothing_uses() -> None:
     lines = (
         "class-map mail\n match port tcp eq smtp",
         "class-map web\n match port tcp eq www",
+        "class-map match-all other\n match port tcp eq 81",
         "policy-map first\n class mail\n  inspect esmtp",
         "policy-map second\n class mail",
         "service-policy first global",
     )
     problems = [each.problem for each in findings(*lines, interfaces=SEVEN)]
-    assert problems == ["nothing uses class-map web", "nothing uses policy-map second"]
+    assert problems == [
+        "nothing uses class-map web",
+        "nothing uses class-map other",
+        "nothing uses policy-map second",
+    ]
 
 
 def test_a_rule_that_an_earlier_one_makes_redundant() -> None:
