@@ -19,6 +19,9 @@ from appliance.protocol import TCP, UDP
 MAX_BLOCKS = 1024
 """Of one line: networks as large as one step of the kernel can translate."""
 
+MAX_PORTS = 128
+"""Of a range that becomes another one, for each port of which the kernel has rules of its own."""
+
 
 class Untranslatable(Exception):
     """A `nat` that cannot translate as written.
@@ -284,20 +287,18 @@ def port_changes(before: Sequence[Service], after: Sequence[Service]) -> tuple[P
         after: those of the other.
 
     Raises:
-        Untranslatable: they differ in more than in one port.
+        Untranslatable: they differ in more than in ports, one or a range.
     """
     if [each.protocol for each in before] != [each.protocol for each in after]:
         raise Untranslatable(
             "the two service objects are of different protocols", "name services of one protocol"
         )
     return tuple(
-        PortChange(
-            one.protocol or 0,
-            _pair(one.source_ports, other.source_ports),
-            _pair(one.destination_ports, other.destination_ports),
-        )
+        PortChange(one.protocol or 0, source, destination)
         for one, other in zip(before, after, strict=True)
         if _has_ports(one)
+        for source in _pairs(one.source_ports, other.source_ports)
+        for destination in _pairs(one.destination_ports, other.destination_ports)
     )
 
 
@@ -309,19 +310,39 @@ def _has_ports(service: Service) -> bool:
     return True
 
 
-def _pair(before: Ports | None, after: Ports | None) -> tuple[Ports, Ports] | None:
+def _pairs(before: Ports | None, after: Ports | None) -> tuple[tuple[Ports, Ports] | None, ...]:
+    """Ports and what they become, a range that becomes another one port by port."""
     if before is None and after is None:
-        return None
+        return (None,)
     if before is None or after is None:
         raise Untranslatable(
             "one of the two service objects says a port that the other one does not",
             "write `source` in both, or `destination` in both",
         )
-    if before != after and (before.operator, after.operator) != (Operator.EQ, Operator.EQ):
+    if before == after or (before.operator, after.operator) == (Operator.EQ, Operator.EQ):
+        return ((before, after),)
+    if (before.operator, after.operator) != (Operator.RANGE, Operator.RANGE):
         raise Untranslatable(
-            "only one port can become another", "write `eq PORT` in both service objects"
+            "only ports that are named one by one, or as a range, can become others",
+            "write `eq PORT`, or `range FIRST LAST`, in both service objects",
         )
-    return before, after
+    sizes = [each.high - each.low + 1 for each in (before, after)]
+    if sizes[0] != sizes[1]:
+        raise Untranslatable(
+            f"{sizes[0]} ports cannot become {sizes[1]} others", "name as many ports in both"
+        )
+    if sizes[0] > MAX_PORTS:
+        raise Untranslatable(
+            f"a range of more than {MAX_PORTS} ports cannot become another one",
+            "name fewer ports, or the same range in both service objects",
+        )
+    return tuple(
+        (
+            Ports(Operator.EQ, before.low + number, before.low + number),
+            Ports(Operator.EQ, after.low + number, after.low + number),
+        )
+        for number in range(sizes[0])
+    )
 
 
 def single_hosts(found: Sequence[Block], changes: bool) -> tuple[Block, ...]:

@@ -56,6 +56,9 @@ SERVICES = {
     "to-80": "tcp destination eq www",
     "to-2525": "tcp destination eq 2525",
     "to-low": "tcp destination range 20 26",
+    "to-high": "tcp destination range 2520 2526",
+    "from-low": "tcp source range 24 26",
+    "from-high": "tcp source range 2524 2526",
     "udp-24": "udp destination eq 24",
     "both": "tcp-udp destination eq 80",
     "echo": "icmp echo",
@@ -164,6 +167,7 @@ class ObjectDice(Dice):
             line += f" source static {real} {mapped}"
             services = [("from-smtp", "from-2525"), ("from-2525", "from-80")]
             services += [("from-smtp", "from-smtp"), ("to-low", "to-low")]
+            services += [("from-low", "from-high")]
         else:
             real = self.choice([real, "any"])
             line += f" source dynamic {real} {self.dynamic()}"
@@ -173,6 +177,7 @@ class ObjectDice(Dice):
             addressed = self.choice([behind, behind, self.choice(FAR), "interface"])
             line += f" destination static {addressed} {behind}"
             services += [("to-80", "to-smtp"), ("both", "both"), ("to-smtp", "to-2525")]
+            services += [("to-low", "to-high")]
         if self.random() < 0.35:
             line += f" service {' '.join(self.choice(services))}"
         return line + self.flags("no-proxy-arp", "route-lookup", "unidirectional", "inactive")

@@ -81,13 +81,28 @@ def test_the_way_back_of_ports() -> None:
     assert not change.takes(6, 25, 81)
 
 
+def span_of(low: int, high: int) -> Ports:
+    return Ports(Operator.RANGE, low, high)
+
+
+def test_a_range_of_ports_becomes_another_one_port_by_port() -> None:
+    low, high = span_of(24, 26), span_of(2524, 2526)
+    changes = port_changes([Service(6, low, eq(80))], [Service(6, high, eq(81))])
+    assert changes == tuple(
+        PortChange(6, (eq(port), eq(port + 2500)), (eq(80), eq(81))) for port in (24, 25, 26)
+    )
+    assert port_changes([Service(6, low)], [Service(6, low)]) == (PortChange(6, (low, low), None),)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
         (Service(6, eq(1)), Service(17, eq(1)), "different protocols"),
         (Service(1, icmp_type=8), Service(1, icmp_type=8), "only services of TCP and UDP"),
         (Service(6, eq(1)), Service(6, None, eq(1)), "a port that the other one does not"),
-        (Service(6, eq(1)), Service(6, Ports(Operator.GT, 1, 1)), "only one port"),
+        (Service(6, eq(1)), Service(6, Ports(Operator.GT, 1, 1)), "only ports that are named"),
+        (Service(6, span_of(1, 3)), Service(6, span_of(5, 6)), "3 ports cannot become 2"),
+        (Service(6, span_of(1, 129)), Service(6, span_of(201, 329)), "more than 128 ports"),
     ],
 )
 def test_ports_that_cannot_become_others(before: Service, after: Service, problem: str) -> None:
