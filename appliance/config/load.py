@@ -160,7 +160,10 @@ class _Reader:
             if not undo:
                 self._note_words(command, line, place)
                 self._open(command, subject, indent)
-        except Refusal as refusal:
+        except Refusal as error:
+            refusal = error
+            if command and (other := TABLE.longer(cursor, start, command, self.draft.language)):
+                refusal = Refusal(line.tokens[start].column, *other)
             if command is None and self._is_below_unknown(indent):
                 return
             told = self._refuse(refusal, command, cursor, place)

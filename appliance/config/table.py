@@ -155,6 +155,32 @@ class Table:
                             return found
         return None
 
+    def longer(
+        self, cursor: Cursor, start: int, command: Command, language: Language
+    ) -> tuple[str, str] | None:
+        """What to say of a line that a command cannot read, and one of more keywords could.
+
+        Args:
+            cursor: in the line.
+            start: where its first keyword stands.
+            command: what it has been taken for.
+            language: the version that lacks the other one.
+        """
+        for border in self.languages:
+            cursor.position = start
+            with suppress(_Unknown, Refusal):
+                found = _walk(self._tree(command.mode, border), cursor)
+                written = [
+                    each.text.lower() for each in cursor.line.tokens[start : cursor.position]
+                ]
+                if (
+                    not found.exists_in(language)
+                    and found.words.startswith(f"{command.words} ")
+                    and found.words.split() == written
+                ):
+                    return self._told(found, language)
+        return None
+
     def _told(self, command: Command, language: Language) -> tuple[str, str]:
         """What to say of a command that another mode or another version has."""
         if not command.exists_in(language):

@@ -267,7 +267,7 @@ def test_before_7_2_there_are_no_maps() -> None:
     (found,) = errors_of("PIX Version 7.1(2)", "regex a b")
     assert "exists from 7.2 on only" in found.problem
     (found,) = errors_of("PIX Version 7.1(2)", MAP)
-    assert "`inspect` is not expected here" in found.problem
+    assert "`policy-map type inspect esmtp` exists from 7.2 on only" in found.problem
     (found,) = errors_of("PIX Version 7.1(2)", *FORCE)
     assert "`mine` is not expected here" in found.problem
 
