@@ -139,6 +139,15 @@ def _group(group: ObjectGroup, configuration: Configuration) -> ObjectGroup:
 
 
 def _domains(configuration: Configuration) -> Iterator[Loss]:
+    """Names that nobody looks up, by the lines that have them."""
+    becomes = "left out: nobody looks it up"
     for each in configuration.objects:
-        if isinstance(each, NetworkObject) and each.value and not networks(each.value):
-            yield Loss(None, each.heading, "left out, with what names it: nobody looks it up")
+        if not isinstance(each, NetworkObject) or not each.value or networks(each.value):
+            continue
+        lines = [
+            Loss(line.rule.place, f"{each.heading} in a line of access-list {named.name}", becomes)
+            for named in configuration.access_lists
+            for line in named.lines
+            if isinstance(line, RuleLine) and each.name in [name for _, name in line.groups]
+        ]
+        yield from lines or [Loss(None, each.heading, becomes)]

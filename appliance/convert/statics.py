@@ -17,6 +17,7 @@ from appliance.config.model import (
     Rule,
     Static,
 )
+from appliance.config.objects import NetworkObject, ObjectNat, TwiceNat
 from appliance.convert.crossing import alone, shape
 from appliance.convert.identities import identity, reached
 from appliance.convert.loss import Loss
@@ -45,6 +46,11 @@ class Statics:
         self.routing = Routing(configuration)
         self.translations = ObjectTranslations(configuration, self.routing)
         self._levels = {each.name: each.level for each in configuration.interfaces}
+        nats: list[ObjectNat | TwiceNat] = list(configuration.twice_nats)
+        for each in configuration.objects:
+            if isinstance(each, NetworkObject) and each.nat:
+                nats.append(each.nat)
+        self._with_dns = {each.place for each in nats if "dns" in each.flags}
         self._names = [each.name for each in configuration.access_lists]
         self._exempt: dict[tuple[str, bool], list[Rule]] = {}
         self._numbers: dict[tuple[object, ...], int] = {}
@@ -194,7 +200,7 @@ class Statics:
                 0,
                 0,
                 False,
-                False,
+                way.place in self._with_dns,
                 way.place,
                 name,
             )
@@ -231,14 +237,15 @@ class Statics:
         if key in self._numbers:
             return self._numbers[key]
         number = self._numbers[key] = 1 + len(self._numbers)
+        dns = way.place in self._with_dns
         if rules:
             name = self._list(f"{way.ingress}_nat_outbound", rules)
             self.nats.append(
-                Nat(way.ingress, number, None, name, outside, False, False, 0, 0, 0, way.place)
+                Nat(way.ingress, number, None, name, outside, dns, False, 0, 0, 0, way.place)
             )
         else:
             self.nats += [
-                Nat(way.ingress, number, each, "", outside, False, False, 0, 0, 0, way.place)
+                Nat(way.ingress, number, each, "", outside, dns, False, 0, 0, 0, way.place)
                 for each in sources
             ]
         return number

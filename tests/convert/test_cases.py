@@ -204,6 +204,19 @@ CASES = {
             "9:1: what becomes of",
         ),
     ),
+    "the word dns goes with a translation": Case(
+        ("8.4", "8.2"),
+        MAIL.replace("203.0.113.5", "203.0.113.5 dns"),
+        "static (inside,outside) 203.0.113.5 10.1.1.5 dns netmask 255.255.255.255 0 0\n",
+    ),
+    "a name that nobody looks up": Case(
+        ("8.4", "8.2"),
+        "object network away\n fqdn www.example.com\n"
+        "access-list out permit tcp any object away eq 80\n"
+        f"access-list out deny ip any any\n{BOUND}",
+        f"access-list out extended deny ip any any\n{BOUND}",
+        ("11:1: object network away in a line of access-list out: left out",),
+    ),
     "both ends to themselves become an exemption": Case(
         ("8.4", "8.2"),
         "object network a\n subnet 10.1.1.0 255.255.255.0\n"

@@ -13,6 +13,8 @@ from appliance.admission import Opening
 from appliance.cli import main
 from appliance.config.load import read_rules
 from appliance.config.model import Configuration
+from appliance.config.printing import printed
+from appliance.convert import conversion
 from appliance.convert.conversion import TARGETS
 from appliance.convert.loss import Loss
 from appliance.convert.packets import between
@@ -30,7 +32,7 @@ SEEDS = range(1, 13)
 OTHERS = 500
 """Packets, not those of the report, that both files judge."""
 LONGEST = 100_000
-"""Bytes of a configuration of others that is converted here; a longer one takes half an hour."""
+"""Bytes of a configuration of others whose report is made, which takes minutes for a longer one."""
 
 SIX = """\
 PIX Version 6.3(5)
@@ -220,6 +222,22 @@ def test_configurations_of_others_are_converted_and_read_back(path: Path) -> Non
         again = read_rules("".join(f"{line}\n" for line in result.lines), "f").configuration
         assert again == result.configuration
         assert not untold(old, result, between(old, OTHERS))
+
+
+@pytest.mark.skipif(not FOREIGN, reason="no configurations of others are here to read")
+@pytest.mark.parametrize("target", ["6.3", "8.2"])
+@pytest.mark.parametrize(
+    "path",
+    [each for each in FOREIGN if each.stat().st_size >= LONGEST],
+    ids=lambda path: path.name,
+)
+def test_in_a_long_configuration_packets_fare_as_before(path: Path, target: str) -> None:
+    old = without_errors(path).configuration
+    assert old is not None
+    text = "".join(f"{line}\n" for line in printed(conversion.convert(old, target).configuration))
+    new = read_rules(text, "f").configuration
+    assert new is not None
+    assert not [each.shown("") for each in unlike(old, new, between(old, OTHERS))]
 
 
 def convert(*arguments: str) -> Result:
