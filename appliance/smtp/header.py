@@ -35,6 +35,11 @@ _MAX_NAME = 32
 _BLANK, _TAB, _COLON = b" \t:"
 _NAME = re.compile(rb"[!-9;-~]*")
 _BLANKS = re.compile(rb"[ \t]*")
+_MESSAGE, _MULTIPART, _DIGEST = b"message/", b"multipart/", b"multipart/digest"
+_NESTING = (_MESSAGE, _MULTIPART, _DIGEST)
+"""How types begin of what has parts, or is a mail."""
+_SLASH = re.compile(rb"[ \t]+/[ \t]*|/[ \t]+")
+"""A slash with blanks beside it (RFC 822, section 3.1.4)."""
 _PLAIN = frozenset({b"7bit", b"8bit", b"binary"})
 _TYPED = frozenset({b"content-type", b"content-disposition", b"content-transfer-encoding"})
 _MBOX = frozenset({b"from", b">from"})
@@ -108,9 +113,16 @@ class Header:
         names: measures file names; None where parts of a mail are not looked at.
         counts_to: whether it is a mail's own, whose To fields count.
         kind: what a part without Content-Type is.
+        certain: whether it is one for all readers; if not, what it leaves out says nothing.
+
+    Attributes:
+        boundaries: what may be the boundary of its parts.
+        more_boundaries: whether there are more of them than are kept.
+        to_fields: how many fields it has named To.
     """
 
     __slots__ = (
+        "_certain",
         "_counts_to",
         "_default",
         "_encodings",
@@ -119,11 +131,13 @@ class Header:
         "_line",
         "_name",
         "_names",
+        "_nesting",
         "_out",
         "_parts",
         "_readers",
         "_texts",
         "boundaries",
+        "more_boundaries",
         "to_fields",
     )
 
@@ -133,13 +147,16 @@ class Header:
         names: Gauge | None,
         counts_to: bool,
         kind: bytes = b"text/plain",
+        certain: bool = True,
     ) -> None:
+        self._certain = certain
         self._out = out
         self._parts = names is not None
         self._names = names or Gauge(Subject.FILE_NAME_LENGTH, ())
         self._counts_to = counts_to
         self._default = kind
         self._kinds: tuple[bytes, ...] = ()
+        self._nesting: frozenset[bytes] = frozenset()
         self._encodings: tuple[bytes, ...] = ()
         self._line = _Line.START
         self._first = True
@@ -147,27 +164,32 @@ class Header:
         self._readers: tuple[_Reader, ...] = ()
         self._texts: list[bytes] = []
         self.boundaries: tuple[bytes, ...] = ()
+        self.more_boundaries = False
         self.to_fields = 0
 
     @property
     def is_message(self) -> bool:
         """Whether what follows is a mail with a header of its own (RFC 2046, section 5.2)."""
-        plain = not self._encodings or not _PLAIN.isdisjoint(self._encodings)
-        return plain and self._is(b"message/")
+        return self._is(_MESSAGE)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what follows may stand there as it is, and not encoded."""
+        return not self._encodings or not _PLAIN.isdisjoint(self._encodings)
 
     @property
     def is_multipart(self) -> bool:
         """Whether it has parts, if there is a boundary too."""
-        return self._is(b"multipart/")
+        return self._is(_MULTIPART)
 
     @property
     def is_digest(self) -> bool:
         """Whether its parts are mails unless they say otherwise (RFC 2046, section 5.1.5)."""
-        return self._is(b"multipart/digest")
+        return self._is(_DIGEST)
 
     def _is(self, kind: bytes) -> bool:
         """Whether any reader may take it for a kind: not all take the same of two Content-Types."""
-        return any(each.startswith(kind) for each in self._kinds or (self._default,))
+        return kind in self._nesting if self._kinds else self._default.startswith(kind)
 
     def feed(self, data: bytes, start: int, end: int) -> int:
         """Read more of a line, its end left out.
@@ -223,9 +245,9 @@ class Header:
             at: index of the byte that says so.
         """
         self._end_field(at)
-        if not self._parts:
+        if not self._parts or not (self._certain or self._kinds or self._texts or self._encodings):
             return
-        if not self._encodings:
+        if self._certain and not self._encodings:
             self._see(Subject.ENCODING, at, b"7bit")  # RFC 2045, section 6.1
         texts = self._texts if self._kinds else [*self._texts, self._default]
         self._see(Subject.FILE_TYPE, at, *texts)
@@ -268,6 +290,8 @@ class Header:
                 if each.name != b"boundary":
                     self._names.grow(length, 0, each.at, self._out)
             elif each.ended:
+                if each.name == b"boundary":
+                    self._note_boundary(each.value)  # not every reader decodes it
                 self._note_whole(each.name, whole(each), each.at)
             elif each.name != b"boundary":
                 self._names.grow(whole(each).length, 0, each.at, self._out)
@@ -277,7 +301,7 @@ class Header:
         if not found.ended:
             return
         # Of several words the first one counts, and a comment that is not known as one is none.
-        words = found.value.lower().split()
+        words = _SLASH.sub(b"/", found.value.lower()).split()
         word = next((each for each in words if not each.startswith(b"(")), b"")
         name = bytes(self._name).lower()
         if name == b"content-transfer-encoding":
@@ -286,6 +310,7 @@ class Header:
                 self._see(Subject.ENCODING, found.at, word)
         elif name == b"content-type" and word not in self._kinds:
             self._kinds = (*self._kinds, word)[-MAX_TEXTS:]
+            self._nesting |= {each for each in _NESTING if word.startswith(each)}
             self._keep(word)
             self._see(Subject.FILE_TYPE, found.at, word, complete=False)
 
@@ -300,11 +325,12 @@ class Header:
 
     def _note_boundary(self, boundary: bytes) -> None:
         # A value without quotes ends at a blank, and not every reader knows.
-        for each in (boundary.rstrip(), boundary.partition(b" ")[0]):
+        for each in (boundary.rstrip(), boundary.partition(b" ")[0] or boundary.rstrip()):
             kept = each[:MAX_BOUNDARY]
-            room = len(self.boundaries) < MAX_BOUNDARIES
-            if kept and room and kept not in self.boundaries:
+            if kept not in self.boundaries:
                 self.boundaries += (kept,)
+        self.more_boundaries |= len(self.boundaries) > MAX_BOUNDARIES
+        self.boundaries = self.boundaries[:MAX_BOUNDARIES]
 
     def _keep(self, text: bytes) -> None:
         self._texts.append(text)

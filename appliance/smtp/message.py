@@ -63,6 +63,21 @@ class _Level(NamedTuple):
     digest: bool
 
 
+class _Boundary(NamedTuple):
+    """A line that separates parts.
+
+    Args:
+        level: index of the multipart that it belongs to; -1 for none that is known.
+        closes: whether that ends with it.
+        certain: whether it is one for all readers; some take a line for one that only begins like
+            it (RFC 2046, section 5.1.1).
+    """
+
+    level: int
+    closes: bool = False
+    certain: bool = True
+
+
 @mypyc_attr(allow_interpreted_subclasses=True, serializable=True)
 class View:
     """A mail as servers of one kind read it.
@@ -111,7 +126,7 @@ class View:
         self._header: Header | None = Header(out, self._names, counts_to=True)
         self._levels: list[_Level] = []
         self._delimiters: tuple[bytes, ...] = ()  # how lines begin that separate their parts
-        self._wild = False  # whether there are more levels than are known
+        self._wild = False  # whether there are more levels, or boundaries, than are known
         self._header_size = 0
         self._body = 0
         self._cr = False  # whether a CR is read that may be half of a line's end
@@ -280,31 +295,41 @@ class View:
             self._body_length.grow(self._body, size, at - size + 1, self._out)
             self._body += size
         if boundary:
-            level, closes = boundary
-            digest = level >= 0 and self._levels[level].digest
-            del self._levels[level + 1 :]
-            self._note_levels()
-            kind = b"message/rfc822" if digest else b"text/plain"
-            self._header = None if closes else Header(self._out, self._names, False, kind)
+            self._separate(boundary)
         self._start_line()
 
-    def _boundary(self) -> tuple[int, bool] | None:
-        """The multipart whose boundary a line is, and whether it ends that."""
+    def _separate(self, boundary: _Boundary) -> None:
+        """A part of a multipart has ended."""
+        if not boundary.certain:
+            self._header = Header(self._out, self._names, False, certain=False)
+            return
+        digest = boundary.level >= 0 and self._levels[boundary.level].digest
+        del self._levels[boundary.level + 1 :]
+        self._note_levels()
+        kind = b"message/rfc822" if digest else b"text/plain"
+        self._header = None if boundary.closes else Header(self._out, self._names, False, kind)
+
+    def _boundary(self) -> _Boundary | None:
+        """What a line that has ended separates, if it does."""
         line = self._boundary_so_far
-        if line is None or not (self._levels or self._wild) or len(line) <= len(_DASHES):
+        if line is None or not (self._levels or self._wild) or len(line) < len(_DASHES):
             return None
+        begins = False
         text = bytes(line[len(_DASHES) :])
         for level in range(len(self._levels) - 1, -1, -1):
             for boundary in self._levels[level].boundaries:
                 if not text.startswith(boundary):
                     continue
+                begins = begins or bool(boundary)
                 rest = text[len(boundary) :]
                 if len(boundary) == MAX_BOUNDARY:
-                    return level, False
+                    return _Boundary(level)
                 closes = rest.startswith(_DASHES)
                 if not rest[closes * len(_DASHES) :].strip(b" \t") and self._ends_blank:
-                    return level, closes
-        return (len(self._levels) - 1, False) if self._wild else None
+                    return _Boundary(level, closes)
+        if self._wild:
+            return _Boundary(len(self._levels) - 1)
+        return _Boundary(len(self._levels) - 1, certain=False) if begins else None
 
     def _end_header(self, at: int, empty: bool = False) -> None:
         """A header has ended.
@@ -332,13 +357,14 @@ class View:
         if self._names is None:
             return
         if header.boundaries and header.is_multipart:
-            if len(self._levels) < MAX_DEPTH:
+            if len(self._levels) < MAX_DEPTH and not header.more_boundaries:
                 self._levels.append(_Level(header.boundaries, header.is_digest))
                 self._note_levels()
             else:
                 self._wild = True
         elif empty and header.is_message:
-            self._header = Header(self._out, self._names, False)
+            plain = header.is_plain
+            self._header = Header(self._out, self._names, False, certain=plain)
 
     def _tell_reached(self, gauge: Gauge, at: int) -> None:
         self._out.append(Observation(gauge.subject, at, gauge.reached))

@@ -32,8 +32,10 @@ _MAX_NAME = 32
 _STRIDE = 256
 """How often, in bytes, a value is told of that goes on behind what is kept of it."""
 
-_BLANK, _TAB, _QUOTE, _OPEN, _CLOSE, _SEMICOLON, _EQUALS, _ESCAPE = b' \t"();=\\'
-_PLAIN = re.compile(rb'[^ \t"();=\\]+')
+_QUOTE, _OPEN, _CLOSE, _SEMICOLON, _EQUALS, _ESCAPE = b'"();=\\'
+_BLANKS = b" \t\v\f"
+"""What may stand between words: some readers take vertical tabs and form feeds for blanks, too."""
+_PLAIN = re.compile(rb'[^ \t\v\f"();=\\]+')
 _ENCODED_WORD = re.compile(rb"=\?([!->@-~]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t]+(?==\?)")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -165,7 +167,7 @@ class Parameters:
         elif byte == _SEMICOLON:
             self._end(at)
             self._part = _Part.NAME
-        elif byte in (_BLANK, _TAB):
+        elif byte in _BLANKS:
             self._blank = True
             self._gap = bool(self._value)
         elif byte == _OPEN and self._blank and self._comments:

@@ -246,6 +246,24 @@ def test_encoding(field, word):
         b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + EXE,
         b"Content-Type: multipart/mixed; boundary=b\r\r--b\r" + EXE,
         b"X: y\rContent-Type: multipart/mixed; boundary=b\n\n--b\n" + EXE,
+        # A line need only begin like a boundary (RFC 2046, section 5.1.1).
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--bc\r\n" + EXE,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b c\r\n" + EXE,
+        b'Content-Type: multipart/mixed; boundary=""\r\n\r\n--\r\n' + EXE,
+        # An encoded word is none in a boundary.
+        b'Content-Type: multipart/mixed; boundary="=?x?q?b?="\r\n\r\n--=?x?q?b?=\r\n' + EXE,
+        # It must not be encoded, and Python reads it as if it were not.
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + EXE,
+        b"Content-Type: multipart / mixed; boundary=b\r\n\r\n--b\r\n" + EXE,
+        b"Content-Type: multipart/mixed;\v boundary\f=\vb\r\n\r\n--b\r\n" + EXE,
+        b"Content-Type: multipart/mixed"
+        + b"".join(b"; boundary=%d" % n for n in range(9))
+        + b"; boundary=b\r\n\r\n--b\r\n"
+        + EXE,
+        b"Content-Type: multipart/mixed; boundary=b\r\n"
+        + b"".join(b"Content-Type: a/%d\r\n" % n for n in range(9))
+        + b"\r\n--b\r\n"
+        + EXE,
     ],
 )
 def test_a_part_is_found_however_it_is_hidden(mail):
@@ -257,17 +275,30 @@ def test_a_part_is_found_however_it_is_hidden(mail):
     [
         b"Subject: x\r\n\r\n" + EXE,
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + EXE,
-        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--bc\r\n" + EXE,
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + EXE,
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n" + EXE,
         b"Content-Type: text/plain; boundary=b\r\n\r\n--b\r\n" + EXE,
         b"X-Content-Disposition: attachment; filename=virus.exe\r\n\r\n",
         b"Content-Disposition: attachment; x-filename=virus.exe\r\n\r\n",
-        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + EXE,
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n" + EXE,
     ],
 )
 def test_text_is_no_part(mail):
     assert b"virus.exe" not in kinds(stuffed(mail))
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nX: y\r\n\r\n--bc\r\nx: y\r\n",
+        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n",
+    ],
+)
+def test_what_may_be_a_part_says_nothing_by_what_it_leaves_out(mail):
+    seen = read(stuffed(mail), limits={})
+    encodings = 1 + mail.count(b"--b\r\n")
+    assert len(texts(seen, ENCODING)) == encodings
+    assert len([each for each in seen if each.subject is TYPE and each.complete]) == encodings
 
 
 def test_parts_are_found_however_deep():
