@@ -36,6 +36,8 @@ _QUOTE, _OPEN, _CLOSE, _SEMICOLON, _EQUALS, _ESCAPE = b'"();=\\'
 _BLANKS = b" \t\v\f"
 """What may stand between words: some readers take vertical tabs and form feeds for blanks, too."""
 _PLAIN = re.compile(rb'[^ \t\v\f"();=\\]+')
+_QUOTED = re.compile(rb'[^"\\]+')
+_COMMENT = re.compile(rb"[^()\\]+")
 _ENCODED_WORD = re.compile(rb"=\?([!->@-~]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t]+(?==\?)")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -125,16 +127,22 @@ class Parameters:
         """
         at = start
         while at < end:
-            plain = None if self._escaped else _PLAIN.match(data, at, end)
-            if plain is None:
+            run = None if self._escaped else self._plain().match(data, at, end)
+            if run is None:
                 self._read(data[at], at)
                 at += 1
             else:
-                at = plain.end()
+                at = run.end()
                 if not self._comment:
-                    self._begin_token(plain.start())
-                    self._take(plain[0], plain.start())
+                    self._begin_token(run.start())
+                    self._take(run[0], run.start())
         return self._taken()
+
+    def _plain(self) -> re.Pattern[bytes]:
+        """Finds bytes that have no meaning where they stand."""
+        if self._comment:
+            return _COMMENT
+        return _QUOTED if self._quoted else _PLAIN
 
     def finish(self, at: int) -> list[Found]:
         """The field has ended.
@@ -159,11 +167,8 @@ class Parameters:
             self._escaped = True
         elif self._comment:
             self._comment += (byte == _OPEN) - (byte == _CLOSE)
-        elif self._quoted:
-            if byte == _QUOTE:
-                self._quoted = False
-            else:
-                self._take(bytes((byte,)), at)
+        elif self._quoted:  # what else has a meaning in quotes is an escape
+            self._quoted = False
         elif byte == _SEMICOLON:
             self._end(at)
             self._part = _Part.NAME
@@ -197,10 +202,14 @@ class Parameters:
         elif self._part is _Part.FRONT or self._wanted:
             room = MAX_VALUE - len(self._value)
             self._value += run[:room]
-            for index in range(room, len(run)):
-                self._missing += 1
-                if self._missing % _STRIDE == 1:
-                    self._find(at + index, ended=False)
+            left_out = max(len(run) - room, 0)
+            # Told of where it begins to be left out, and from there once a stride.
+            first = -self._missing % _STRIDE
+            before = self._missing
+            for more in range(first, left_out, _STRIDE):
+                self._missing = before + more + 1
+                self._find(at + len(run) - left_out + more, ended=False)
+            self._missing = before + left_out
 
     def _end(self, at: int) -> None:
         if self._part is not _Part.NAME:
