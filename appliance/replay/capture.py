@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 from appliance.errors import PixguardError, printable
 
@@ -36,6 +36,7 @@ MAX_COPY = 1 << 30
 """Longest pipe that is copied, in bytes: /tmp is memory on many a machine. A file has no limit."""
 
 _CHUNK = 1 << 20
+_NEXT = "{packet}"  # in messages made before it is known whether they are needed
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
 _END_OF_TIME = NANOSECONDS << 32  # pcap counts seconds in 32 bits
 
@@ -54,8 +55,7 @@ class CaptureError(PixguardError):
     """A capture that cannot be read, or not to its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame of a capture.
 
     Args:
@@ -167,13 +167,9 @@ class _Reader:
         self._name = name
         self._packets = 0  # read so far
 
-    @property
-    def packet(self) -> str:
-        """The packet that comes next, for a message."""
-        return f"packet {self._packets + 1}"
-
     def fail(self, problem: str) -> NoReturn:
-        """End the reading with a message."""
+        """End the reading with a message; in it, _NEXT becomes the packet that comes next."""
+        problem = problem.replace(_NEXT, f"packet {self._packets + 1}")
         read = {0: "no packet was", 1: "1 packet was"}.get(
             self._packets, f"{self._packets} packets were"
         )
@@ -182,31 +178,32 @@ class _Reader:
     def take(self, size: int, what: str, *, may_end: bool = False) -> bytes:
         """Read exactly `size` bytes; none, where the file `may_end`, at its end."""
         try:
-            at = self._file.tell()
             data = self._file.read(size)
+            if len(data) == size or (may_end and not data):
+                return data
+            at = self._file.tell() - len(data)
         except OSError as error:  # a directory, a failing disk
             self.fail(f"{what} cannot be read: {error.strerror or error}")
-        if len(data) < size and not (may_end and not data):
-            if at + len(data) == 0:
-                self.fail("the file is empty")
-            self.fail(
-                f"the file ends inside {what}: of the {size} bytes from byte {at} on, "
-                f"{len(data)} are there"
-            )
-        return data
+        if at + len(data) == 0:
+            self.fail("the file is empty")
+        self.fail(
+            f"the file ends inside {what}: of the {size} bytes from byte {at} on, "
+            f"{len(data)} are there"
+        )
 
     def frame(self, time: int, link: int, data: bytes, length: int) -> Frame:
         """Number the next frame."""
         if not 0 <= time < _END_OF_TIME:
-            self.fail(f"the time of {self.packet} is not between the years 1970 and 2106")
+            self.fail(f"the time of {_NEXT} is not between the years 1970 and 2106")
         self._packets += 1
-        return Frame(self._packets, time, link, data, max(length, len(data)))
+        captured = len(data)
+        return Frame(self._packets, time, link, data, length if length > captured else captured)
 
     def check_length(self, captured: int) -> None:
         """Refuse a length that only a damaged header can have."""
         if captured > MAX_FRAME:
             self.fail(
-                f"{self.packet} is said to be {captured} bytes long, which no frame is "
+                f"{_NEXT} is said to be {captured} bytes long, which no frame is "
                 f"(at most {MAX_FRAME}); its header is damaged"
             )
 
@@ -215,10 +212,11 @@ def _pcap(reader: _Reader, order: str, unit: int) -> Iterator[Frame]:
     header = reader.take(20, "the file header")
     (network,) = struct.unpack(order + "I", header[16:])
     link = network & 0xFFFF  # the upper bits tell of a frame check sequence
-    while record := reader.take(16, f"the header of {reader.packet}", may_end=True):
-        seconds, fraction, captured, length = struct.unpack(order + "IIII", record)
+    record = struct.Struct(order + "IIII")
+    while header := reader.take(16, f"the header of {_NEXT}", may_end=True):
+        seconds, fraction, captured, length = record.unpack(header)
         reader.check_length(captured)
-        data = reader.take(captured, reader.packet)
+        data = reader.take(captured, _NEXT)
         yield reader.frame(seconds * NANOSECONDS + fraction * unit, link, data, length)
 
 
@@ -255,7 +253,7 @@ class _PcapNg:
             kind = self._reader.take(4, "the header of a block", may_end=True)
 
     def _block(self, kind: bytes) -> Frame | None:
-        where = f"the block before or of {self._reader.packet}"
+        where = f"the block before or of {_NEXT}"
         size = self._reader.take(4, where)
         body = b""
         if kind == _PCAPNG_MAGIC:
@@ -289,7 +287,7 @@ class _PcapNg:
     def _unpack(self, layout: str, body: bytes) -> tuple[int, ...]:
         layout = self._order + layout
         if len(body) < struct.calcsize(layout):
-            self._reader.fail(f"the block before or of {self._reader.packet} is too short")
+            self._reader.fail(f"the block before or of {_NEXT} is too short")
         return struct.unpack_from(layout, body)
 
     def _describe(self, body: bytes) -> _Interface:
@@ -309,7 +307,7 @@ class _PcapNg:
     def _interface(self, number: int) -> _Interface:
         if number >= len(self._interfaces):
             self._reader.fail(
-                f"{self._reader.packet} names interface {number}, and the section has described "
+                f"{_NEXT} names interface {number}, and the section has described "
                 f"{len(self._interfaces)}"
             )
         return self._interfaces[number]
@@ -321,8 +319,7 @@ class _PcapNg:
         self._reader.check_length(captured)
         if captured > len(rest):
             self._reader.fail(
-                f"{self._reader.packet} is said to be {captured} bytes long, and its block has "
-                f"{len(rest)}"
+                f"{_NEXT} is said to be {captured} bytes long, and its block has {len(rest)}"
             )
         if stamp is not None:  # a simple packet block has none: the time of the one before
             self._time = interface.time(*stamp)
