@@ -7,6 +7,7 @@ their TCP checksum is that of the pseudo-header alone, or anything, and so may t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 
 from appliance.packet.checksum import fill_header, fill_tcp, header_length, ones_complement
@@ -106,12 +107,18 @@ class Judge:
 
     Args:
         checksums: what a wrong one means.
-        unreliable: senders, as four bytes, whose checksums mean nothing.
+        survey: tells which senders, as four bytes, have mostly wrong ones. It is asked once at
+            most, at the first packet that it decides about.
+
+    Attributes:
+        unreliable: those senders; none before that packet.
     """
 
-    def __init__(self, checksums: Checksums, unreliable: frozenset[bytes]) -> None:
+    def __init__(self, checksums: Checksums, survey: Callable[[], frozenset[bytes]]) -> None:
+        self.unreliable: frozenset[bytes] = frozenset()
         self._checksums = checksums
-        self._unreliable = unreliable
+        self._survey = survey
+        self._surveyed = False
 
     def header(self, packet: bytes) -> bytes | None:
         """The packet with a right IPv4 header, or None if it is not believed.
@@ -139,7 +146,11 @@ class Judge:
         return packet if judged is Sum.RIGHT else with_tcp_sum(packet)
 
     def _believes(self, judged: Sum, packet: bytes) -> bool:
-        if judged is Sum.RIGHT or packet[12:16] in self._unreliable:
+        if judged is Sum.RIGHT or self._checksums is Checksums.IGNORE:
             return True
-        offloaded = judged is Sum.OFFLOADED and self._checksums is Checksums.AUTO
-        return offloaded or self._checksums is Checksums.IGNORE
+        if self._checksums is Checksums.VERIFY or judged is Sum.OFFLOADED:
+            return self._checksums is Checksums.AUTO
+        if not self._surveyed:
+            self.unreliable = self._survey()
+            self._surveyed = True
+        return packet[12:16] in self.unreliable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.output import STANDARD_OUTPUT, Output, open_output
 from appliance.replay.passage import Passage
 from appliance.replay.report import json_line, matched, summary
-from appliance.replay.survey import Survey, survey
+from appliance.replay.survey import Form, form, unreliable_senders
 from appliance.replay.writer import PcapNgWriter, PcapWriter, Writer
 from appliance.smtp.release import Release, choose
 from appliance.syslog import Syslog
@@ -87,17 +88,15 @@ def _replay(
         packets = stack.enter_context(open_output(write)) if write else None
         lines = stack.enter_context(open_output(json_)) if json_ else None
         files = [(str(path), stack.enter_context(rereadable(path))) for path in captures]
-        surveys = [survey(path, name) for name, path in files]
-        sink = _writer(packets, surveys) if packets else None
-        for (name, path), surveyed in zip(files, surveys, strict=True):
-            unreliable = surveyed.unreliable if meaning is Checksums.AUTO else frozenset()
-            judge = Judge(meaning, unreliable)
+        sink = _writer(packets, [form(path, name) for name, path in files]) if packets else None
+        for name, path in files:
+            judge = Judge(meaning, partial(unreliable_senders, path, name))
             connections = Connections(Syslog(product, chosen), streams=lines is not None)
             passage = Passage(admit, connections, judge, sink)
             problems = _pass(passage, path, name)
             if passage.tally.read or not problems:
                 for line in chain(
-                    summary(name, unreliable, passage.tally, connections.all),
+                    summary(name, judge.unreliable, passage.tally, connections.all),
                     matched(passage.maps),
                 ):
                     click.echo(line, err=json_ == STANDARD_OUTPUT)
@@ -139,13 +138,13 @@ def _policy(config: Path | None, override: str | None) -> tuple[str, Release, Ad
     return product, release, policy_of(configuration, release).admit
 
 
-def _writer(file: Output, surveys: list[Survey]) -> Writer:
+def _writer(file: Output, forms: list[Form]) -> Writer:
     """The writer for the frames of all captures: pcap holds one link type only."""
-    links = frozenset[int]().union(*(each.links for each in surveys))
+    links = frozenset[int]().union(*(each.links for each in forms))
     if len(links) > 1:
         return PcapNgWriter(file)
     link = next(iter(links), int(Link.ETHERNET))
-    return PcapWriter(file, link, nanoseconds=any(each.nanoseconds for each in surveys))
+    return PcapWriter(file, link, nanoseconds=any(each.nanoseconds for each in forms))
 
 
 def _pass(passage: Passage, path: Path, name: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""The first look at a capture, before anything of it goes through the firewall."""
+"""Looks through a whole capture, for what must be known of it in advance."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,38 +13,46 @@ from appliance.replay.frames import Arrival, arrival
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What must be known of a capture in advance.
+class Form:
+    """What a capture of the same packets must be able to hold.
 
     Args:
-        unreliable: senders, as four bytes, most of whose TCP packets have wrong checksums.
         links: numbers of the link types of its frames.
         nanoseconds: whether its times are finer than microseconds.
     """
 
-    unreliable: frozenset[bytes]
     links: frozenset[int]
     nanoseconds: bool
 
 
-def survey(path: Path, name: str) -> Survey:
-    """Read a capture through, as far as that goes; the passage reports where it cannot be read.
+def form(path: Path, name: str) -> Form:
+    """Look which form the frames of a capture have.
+
+    Args:
+        path: the file.
+        name: what the capture is called.
+    """
+    links = set()
+    nanoseconds = False
+    with suppress(CaptureError):  # the passage reports where it cannot be read
+        for frame in read_capture(path, name):
+            nanoseconds |= frame.time % 1000 != 0
+            if isinstance(arrival(frame), Arrival):
+                links.add(frame.link)
+    return Form(frozenset(links), nanoseconds)
+
+
+def unreliable_senders(path: Path, name: str) -> frozenset[bytes]:
+    """Look which senders of a capture, as four bytes, have mostly wrong checksums.
 
     Args:
         path: the file.
         name: what the capture is called.
     """
     senders = Senders()
-    links = set()
-    nanoseconds = False
-    try:
+    with suppress(CaptureError):
         for frame in read_capture(path, name):
-            nanoseconds |= frame.time % 1000 != 0
             came = arrival(frame)
-            if isinstance(came, Arrival):
-                links.add(frame.link)
-                if not is_fragment(came.packet):
-                    senders.note(came.packet)
-    except CaptureError:
-        pass
-    return Survey(senders.unreliable(), frozenset(links), nanoseconds)
+            if isinstance(came, Arrival) and not is_fragment(came.packet):
+                senders.note(came.packet)
+    return senders.unreliable()

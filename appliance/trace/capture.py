@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from appliance.admission import Admission, Opening
@@ -16,7 +17,7 @@ from appliance.replay.checksums import Checksums, Judge
 from appliance.replay.connections import Connections
 from appliance.replay.frames import Arrival, arrival
 from appliance.replay.passage import Passage
-from appliance.replay.survey import survey
+from appliance.replay.survey import unreliable_senders
 from appliance.syslog import Syslog
 from appliance.trace.packet import Packet
 from appliance.trace.trace import Trace
@@ -49,7 +50,7 @@ class CaptureTracer:
         """
         name = str(capture)
         with rereadable(capture) as path:
-            judge = Judge(Checksums.AUTO, survey(path, name).unreliable)
+            judge = Judge(Checksums.AUTO, partial(unreliable_senders, path, name))
             account = _Account(self._syslog, self._note)
             passage = Passage(self._admit, account, judge, None)
             try:

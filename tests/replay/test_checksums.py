@@ -23,6 +23,10 @@ BAD_HEADER = RIGHT[:10] + b"\xab\xcd" + RIGHT[12:]
 NOBODY: frozenset[bytes] = frozenset()
 
 
+def nobody() -> frozenset[bytes]:
+    return NOBODY
+
+
 def test_sums() -> None:
     assert tcp_sum(RIGHT) is Sum.RIGHT
     assert tcp_sum(WRONG) is Sum.WRONG
@@ -46,7 +50,7 @@ def test_other_protocols_and_short_segments_have_nothing_wrong() -> None:
     ],
 )
 def test_what_is_believed_of_segments(checksums: Checksums, believed: set[bytes]) -> None:
-    judge = Judge(checksums, NOBODY)
+    judge = Judge(checksums, nobody)
     for packet in (RIGHT, PARTIAL, WRONG):
         assert judge.segment(packet) == (RIGHT if packet in believed else None)
 
@@ -60,22 +64,51 @@ def test_what_is_believed_of_segments(checksums: Checksums, believed: set[bytes]
     ],
 )
 def test_what_is_believed_of_headers(checksums: Checksums, believed: set[bytes]) -> None:
-    judge = Judge(checksums, NOBODY)
+    judge = Judge(checksums, nobody)
     for packet in (RIGHT, NO_HEADER_SUM, BAD_HEADER):
         assert judge.header(packet) == (RIGHT if packet in believed else None)
 
 
 def test_total_length_zero_is_filled_in() -> None:
-    judge = Judge(Checksums.AUTO, NOBODY)
+    judge = Judge(Checksums.AUTO, nobody)
     assert judge.header(RIGHT[:2] + b"\0\0" + RIGHT[4:10] + b"\0\0" + RIGHT[12:]) == RIGHT
 
 
 def test_an_unreliable_sender_is_believed() -> None:
-    judge = Judge(Checksums.AUTO, frozenset({RIGHT[12:16]}))
+    judge = Judge(Checksums.AUTO, lambda: frozenset({RIGHT[12:16]}))
     assert judge.segment(WRONG) == RIGHT
     assert judge.header(BAD_HEADER) == RIGHT
     other = tcp(SERVER, CLIENT, 1)
     assert judge.segment(other[:36] + b"\xab\xcd" + other[38:]) is None
+
+
+@pytest.mark.parametrize("checksums", [Checksums.VERIFY, Checksums.IGNORE])
+def test_senders_are_not_asked_for_where_they_do_not_matter(checksums: Checksums) -> None:
+    judge = Judge(checksums, pytest.fail)
+    for packet in (RIGHT, PARTIAL, WRONG):
+        judge.segment(packet)
+    for packet in (RIGHT, NO_HEADER_SUM, BAD_HEADER):
+        judge.header(packet)
+
+
+@pytest.mark.parametrize("wrong", [WRONG, BAD_HEADER])
+def test_senders_are_asked_for_once_at_the_first_wrong_sum(wrong: bytes) -> None:
+    asked: list[bytes] = []
+
+    def survey() -> frozenset[bytes]:
+        asked.append(wrong)
+        return frozenset({RIGHT[12:16]})
+
+    judge = Judge(Checksums.AUTO, survey)
+    judge.segment(RIGHT)
+    judge.segment(PARTIAL)
+    judge.header(NO_HEADER_SUM)
+    assert (asked, judge.unreliable) == ([], NOBODY)
+    for _ in range(2):
+        assert judge.header(wrong) is not None
+        assert judge.segment(wrong) is not None
+    assert asked == [wrong]
+    assert judge.unreliable == {RIGHT[12:16]}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from appliance.replay.frames import Arrival, arrival
 from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.passage import Passage
 from appliance.replay.report import json_line, summary
-from appliance.replay.survey import survey
+from appliance.replay.survey import unreliable_senders
 from appliance.smtp.esmtp_map import DEFAULT_MAP, Action, Criterion, EsmtpMap, Row, Subject
 from appliance.smtp.expression import Expression
 from appliance.smtp.release import ANSWERS, RELEASES
@@ -70,17 +70,19 @@ class Recording:
 
     Args:
         frames: its frames.
-        unreliable: senders whose checksums are not to be looked at.
+        survey: tells the senders whose checksums are not to be looked at.
     """
 
     frames: list[Frame]
-    unreliable: frozenset[bytes]
+    survey: Callable[[], frozenset[bytes]]
 
 
 @cache
 def recording(capture: Path) -> Recording:
     name = capture.name
-    return Recording(list(read_capture(capture, name)), survey(capture, name).unreliable)
+    return Recording(
+        list(read_capture(capture, name)), cache(partial(unreliable_senders, capture, name))
+    )
 
 
 @dataclass
@@ -109,7 +111,7 @@ def test_replayed_under_every_release(name: str) -> None:
         read = recording(capture)
         sink = Sink()
         connections = Connections(Syslog("PIX", release), streams=True)
-        judge = Judge(Checksums.AUTO, read.unreliable)
+        judge = Judge(Checksums.AUTO, read.survey)
         passage = Passage(OpenPolicy(release).admit, connections, judge, sink)
         for frame in read.frames:
             passage.receive(frame)
@@ -121,7 +123,7 @@ def test_replayed_under_every_release(name: str) -> None:
             assert len(record["to_server"]) <= len(record["from_client"]), capture
             if release.blocked not in ANSWERS:
                 assert len(record["to_client"]) <= len(record["from_server"]), capture
-        assert list(summary(capture.name, read.unreliable, passage.tally, connections.all))
+        assert list(summary(capture.name, judge.unreliable, passage.tally, connections.all))
 
 
 @pytest.mark.skipif(not CAPTURES, reason=f"no captures: {CORPUS} is not there")
@@ -154,7 +156,7 @@ def passed(capture: Path, esmtp_map: EsmtpMap = DEFAULT_MAP) -> tuple[Connection
     def admit(opening: Opening) -> Admission:
         return replace(policy.admit(opening), esmtp_map=esmtp_map)
 
-    passage = Passage(admit, connections, Judge(Checksums.AUTO, read.unreliable), None)
+    passage = Passage(admit, connections, Judge(Checksums.AUTO, read.survey), None)
     for frame in read.frames:
         passage.receive(frame)
     passage.close()

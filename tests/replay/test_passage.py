@@ -92,7 +92,7 @@ class Bench:
         monkeypatch.setattr(module, "Firewall", self.engine)
         self.sink = Sink()
         self.connections = Connections(Syslog("PIX", RELEASE), streams=True)
-        judge = Judge(Checksums.AUTO, frozenset())
+        judge = Judge(Checksums.AUTO, frozenset[bytes])
         self.passage = Passage(OpenPolicy(RELEASE).admit, self.connections, judge, self.sink)
         self.tally = self.passage.tally
         self._number = 0
@@ -315,7 +315,7 @@ def test_other_protocols_go_through(bench: Bench) -> None:
 def test_without_a_sink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Firewall", Engine())
     connections = Connections(Syslog("PIX", RELEASE), streams=False)
-    judge = Judge(Checksums.AUTO, frozenset())
+    judge = Judge(Checksums.AUTO, frozenset[bytes])
     passage = Passage(OpenPolicy(RELEASE).admit, connections, judge, None)
     passage.receive(Frame(1, 0, 101, Talk().open().packets[0], 40))
     assert passage.tally.forwarded == 1

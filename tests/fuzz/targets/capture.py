@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.output import Output
 from appliance.replay.passage import Passage
 from appliance.replay.report import json_line, summary
-from appliance.replay.survey import survey
+from appliance.replay.survey import unreliable_senders
 from appliance.replay.writer import PcapNgWriter
 from appliance.smtp.release import RELEASES
 from appliance.syslog import Syslog
@@ -40,11 +41,11 @@ def one_input(data: bytes) -> None:
 
 def _replay(path: Path, name: str, checksums: Checksums) -> None:
     release = RELEASES[name]
-    unreliable = survey(path, "mail.pcap").unreliable
+    judge = Judge(checksums, partial(unreliable_senders, path, "mail.pcap"))
     connections = Connections(Syslog("PIX", release), streams=True)
     written = BytesIO()
     sink = PcapNgWriter(Output(Path("out.pcap"), written))
-    passage = Passage(OpenPolicy(release).admit, connections, Judge(checksums, unreliable), sink)
+    passage = Passage(OpenPolicy(release).admit, connections, judge, sink)
     try:
         for frame in read_capture(path, "mail.pcap"):
             passage.receive(frame)
@@ -53,7 +54,7 @@ def _replay(path: Path, name: str, checksums: Checksums) -> None:
     passage.close()
     tally = passage.tally
     assert not tally.faults, tally.faults[0][1]
-    for line in summary("mail.pcap", unreliable, tally, connections.all):
+    for line in summary("mail.pcap", judge.unreliable, tally, connections.all):
         check_shown(line)
     for connection in connections.all:
         line = json_line(connection)
