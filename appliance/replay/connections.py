@@ -14,7 +14,9 @@ from appliance.events import (
     Inspected,
     PacketDenied,
 )
-from appliance.replay.transcript import Conversation, Segment, Socket, Stream
+from appliance.packet.checksum import header_length
+from appliance.protocol import TCP
+from appliance.replay.transcript import Conversation, Segment, Socket, Stream, read_segment
 from appliance.syslog import Syslog
 
 
@@ -48,8 +50,8 @@ class Connection:
     received: Conversation = field(init=False)
     """What they received, from the packets behind it."""
     events: list[Noted] = field(default_factory=list)
-    seen: set[Socket] = field(default_factory=set)
-    """The ends that sent anything."""
+    seen: set[bytes] = field(default_factory=set)
+    """The directions in which anything was sent, as in `direction_of`."""
     closing: Closing = Closing.OPEN
     duration: float = 0.0
     octets: int = 0
@@ -79,19 +81,21 @@ class Connections:
         self._syslog = syslog
         self._streams = streams
         self._numbered: dict[int, Connection] = {}
-        self._latest: dict[frozenset[Socket], Connection] = {}
+        self._latest: dict[bytes, Connection] = {}  # by either direction
+        self._packet = b""
         self._segment: Segment | None = None
         self._hits: list[AccessListHit] = []
         """Of the packet that the firewall has got, before it is known what becomes of it."""
         self._logged: dict[tuple[Endpoint, Endpoint], Connection] = {}
 
-    def expect(self, segment: Segment | None) -> None:
+    def expect(self, packet: bytes) -> None:
         """Say which packet the firewall gets next: what it reports then is about this one.
 
         Args:
-            segment: the TCP segment in it, None if there is none.
+            packet: an unfragmented IPv4 packet.
         """
-        self._segment = segment
+        self._packet = packet
+        self._segment = None
         self._hits.clear()
 
     def report(self, event: Event) -> None:
@@ -122,32 +126,39 @@ class Connections:
                 if connection:
                     self._note(connection, event)
 
-    def sent(self, segment: Segment, time: float) -> None:
+    def sent(self, packet: bytes, time: float) -> None:
         """Take a segment that comes to the firewall, after the firewall got it.
 
         Args:
-            segment: the segment.
+            packet: the IPv4 packet with it; other packets are passed over.
             time: its time in seconds.
         """
-        connection = self._of(segment)
+        direction = direction_of(packet)
+        connection = self._latest.get(direction) if packet[9] == TCP else None
         if connection:
-            connection.seen.add(segment.source)
-            if self._streams:
+            connection.seen.add(direction)
+            if self._streams and (segment := self._read(packet)):
                 connection.sent.add(segment, time)
 
-    def received(self, segment: Segment, time: float) -> None:
+    def received(self, packet: bytes, time: float) -> None:
         """Take a segment that leaves the firewall.
 
         Args:
-            segment: the segment.
+            packet: the IPv4 packet with it; other packets are passed over.
             time: its time in seconds.
         """
-        connection = self._of(segment)
-        if connection and self._streams:
-            connection.received.add(segment, time)
+        if self._streams and (segment := self._read(packet)):
+            connection = self._latest.get(direction_of(packet))
+            if connection:
+                connection.received.add(segment, time)
 
-    def _of(self, segment: Segment) -> Connection | None:
-        return self._latest.get(frozenset((segment.source, segment.destination)))
+    def _read(self, packet: bytes) -> Segment | None:
+        """The segment in a packet; read once, if it comes and leaves as it is."""
+        if packet is not self._packet:
+            return read_segment(packet)
+        if self._segment is None:
+            self._segment = read_segment(packet)
+        return self._segment
 
     def _note_hits(self, connection: Connection) -> None:
         for hit in self._hits:
@@ -160,7 +171,7 @@ class Connections:
         connection.events.append(Noted(event, self._syslog.message(event) or ""))
 
     def _built(self, event: ConnectionBuilt) -> None:
-        segment = self._segment
+        segment = self._read(self._packet)
         if segment is None:
             return  # another protocol than TCP
         client, server = segment.source, segment.destination
@@ -176,10 +187,10 @@ class Connections:
         self._note_hits(connection)
 
     def _denied(self, event: PacketDenied) -> None:
-        segment = self._segment
+        segment = self._read(self._packet)
         if segment is None or not segment.syn or segment.acknowledgement is not None:
             return  # no attempt at a connection: the summary counts it
-        known = self._of(segment)
+        known = self._latest.get(direction_of(self._packet))
         if known is None or known.permitted or known.sent.opening != segment.sequence:
             known = Connection(segment.source, segment.destination, event.time, "", permitted=False)
             known.closing = Closing.DROPPED
@@ -189,5 +200,21 @@ class Connections:
         self._note(known, event)
 
     def _begin(self, connection: Connection) -> None:
+        direction = direction_of(self._packet)
         self.all.append(connection)
-        self._latest[frozenset((connection.client, connection.server))] = connection
+        self._latest[direction] = self._latest[turned(direction)] = connection
+
+
+def direction_of(packet: bytes) -> bytes:
+    """What the packets of one direction of a flow have in common: addresses, then ports.
+
+    Args:
+        packet: an unfragmented IPv4 packet; what stands where TCP has its ports counts as such.
+    """
+    at = header_length(packet)
+    return packet[12:20] + packet[at : at + 4]
+
+
+def turned(direction: bytes) -> bytes:
+    """The other direction of the same flow."""
+    return direction[4:8] + direction[:4] + direction[10:12] + direction[8:10]

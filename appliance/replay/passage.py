@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from appliance.admission import Admit
 from appliance.events import Denial, Event, Fault, Inspected, Kind, PacketDenied
 from appliance.firewall import Firewall
-from appliance.packet.checksum import header_length
 from appliance.replay.capture import Frame
 from appliance.replay.checksums import Judge
-from appliance.replay.connections import Connections
+from appliance.replay.connections import Connections, direction_of, turned
 from appliance.replay.fragments import Fragments, cut, is_fragment, join
 from appliance.replay.frames import Arrival, Loss, arrival
 from appliance.replay.link import Link, padded, reversed_header
@@ -150,19 +149,22 @@ class Passage:
             self._expired = self._now
             due = self._firewall.expire(self._now)
             self._send(due, came)
-        self._remember(came, whole)
-        segment = read_segment(whole)
-        self._connections.expect(segment)
+        if self._sink:
+            self._remember(came, whole)
+        self._connections.expect(whole)
         self._reason = ""
         verdict = self._firewall.receive(whole, self._now)
-        if segment:
-            self._connections.sent(segment, came.frame.seconds)
+        readable = verdict.forward or self._reason or read_segment(whole)
+        if readable:
+            self._connections.sent(whole, came.frame.seconds)
         if verdict.forward:
             out = whole if verdict.edited is None else verdict.edited
             self.tally.forwarded += len(fragments)
             self.tally.edited += len(fragments) if out != whole else 0
-            self._forward(out, fragments, came)
-        elif self._reason or segment is None:
+            self._connections.received(out, came.frame.seconds)
+            if self._sink:
+                self._write(self._sink, out, fragments, came)
+        elif self._reason or not readable:
             self.tally.dropped[self._reason or "malformed transport header"] += len(fragments)
         else:
             self.tally.held += len(fragments)
@@ -181,7 +183,16 @@ class Passage:
                 self.tally.faults.append((self.tally.read, event.trace))
         self._connections.report(event)
 
-    def _forward(self, out: bytes, fragments: tuple[bytes, ...], came: Arrival) -> None:
+    def _send(self, packets: tuple[bytes, ...], came: Arrival) -> None:
+        """Let packets go that the firewall sends itself, at the time of the one that came."""
+        for packet in packets:
+            self.tally.released += 1
+            self._connections.received(packet, came.frame.seconds)
+            if self._sink:
+                link, header = self._link_header(packet) or (came.link, came.header)
+                self._sink.write(came.frame.time, link, header + packet)
+
+    def _write(self, sink: Writer, out: bytes, fragments: tuple[bytes, ...], came: Arrival) -> None:
         """Write a packet that came, in as many fragments as it came in."""
         pieces: tuple[bytes, ...] = (out,)
         if len(fragments) > 1:
@@ -192,44 +203,20 @@ class Passage:
             else:
                 data = came.header + piece
                 data = padded(came.link, data) if came.padded else data
-            self._write(came.frame.time, came.link, data)
-        self._received(out, came)
-
-    def _send(self, packets: tuple[bytes, ...], came: Arrival) -> None:
-        """Write packets that the firewall sends itself, at the time of the one that came."""
-        for packet in packets:
-            self.tally.released += 1
-            link, header = self._link_header(packet) or (came.link, came.header)
-            self._write(came.frame.time, link, header + packet)
-            self._received(packet, came)
-
-    def _write(self, time: int, link: Link, data: bytes) -> None:
-        if self._sink:
-            self._sink.write(time, link, data)
-
-    def _received(self, packet: bytes, came: Arrival) -> None:
-        segment = read_segment(packet)
-        if segment:
-            self._connections.received(segment, came.frame.seconds)
+            sink.write(came.frame.time, came.link, data)
 
     def _remember(self, came: Arrival, packet: bytes) -> None:
-        source, destination = _ends(packet)
-        self._headers[source + destination] = (came.link, came.header)
-        self._headers.move_to_end(source + destination)
+        direction = direction_of(packet)
+        self._headers[direction] = (came.link, came.header)
+        self._headers.move_to_end(direction)
         if len(self._headers) > MAX_HEADERS:
             self._headers.popitem(last=False)
 
     def _link_header(self, packet: bytes) -> tuple[Link, bytes] | None:
         """The link header that packets of this direction of this flow come with."""
-        source, destination = _ends(packet)
-        if known := self._headers.get(source + destination):
+        direction = direction_of(packet)
+        if known := self._headers.get(direction):
             return known
-        if back := self._headers.get(destination + source):
+        if back := self._headers.get(turned(direction)):
             return back[0], reversed_header(*back)
         return None
-
-
-def _ends(packet: bytes) -> tuple[bytes, bytes]:
-    """Address and first two bytes behind the IPv4 header (a port, mostly) of either end."""
-    at = header_length(packet)
-    return packet[12:16] + packet[at : at + 2], packet[16:20] + packet[at + 2 : at + 4]

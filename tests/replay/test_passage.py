@@ -18,7 +18,7 @@ from appliance.events import (
 )
 from appliance.replay import passage as module
 from appliance.replay.capture import Frame
-from appliance.replay.checksums import Checksums, Judge
+from appliance.replay.checksums import Checksums, Judge, with_tcp_sum
 from appliance.replay.connections import Connections
 from appliance.replay.open_policy import OpenPolicy
 from appliance.replay.passage import Passage
@@ -199,6 +199,27 @@ def test_what_the_firewall_sends_is_in_the_transcript(bench: Bench) -> None:
     assert connection.sent.to_server.data == b"VRFY root\r\n"
 
 
+def test_only_segments_count_as_heard_of_an_end(bench: Bench) -> None:
+    """Not what the firewall could not read, nor other protocols between the same ports."""
+    end = Endpoint("", IPv4Address("192.0.2.9"), 40001, IPv4Address("192.0.2.9"), 40001)
+    bench.engine.event = ConnectionBuilt(0, Flow(1, end, end, True, "6.3"))
+    bench.receive(DATA, link=101)
+    bench.engine.event = None
+    (connection,) = bench.connections.all
+    bench.engine.verdicts = [DROP, FORWARD]
+    malformed = ipv4(SERVER[0], CLIENT[0], with_tcp_sum(REPLY[:32] + b"\x40" + REPLY[33:])[20:])
+    bench.receive(malformed, link=101)
+    bench.receive(ipv4(SERVER[0], CLIENT[0], REPLY[20:], protocol=17), link=101)
+    assert (bench.tally.dropped.total(), bench.tally.forwarded) == (1, 2)
+    assert len(connection.seen) == 1
+    assert connection.sent.to_client.data == connection.received.to_client.data == b""
+    bench.engine.verdicts = [DROP]  # held
+    bench.receive(REPLY, link=101)
+    assert len(connection.seen) == 2
+    assert connection.sent.to_client.data == b"500 what?\r\n"
+    assert connection.received.to_client.data == b""
+
+
 def test_a_packet_of_a_direction_never_seen_gets_the_header_of_the_way_back(bench: Bench) -> None:
     bench.engine.verdicts = [Verdict(False, None, (REPLY,))]
     bench.receive(ETHERNET + DATA)
@@ -318,7 +339,8 @@ def test_without_a_sink(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Judge(Checksums.AUTO, frozenset[bytes])
     passage = Passage(OpenPolicy(RELEASE).admit, connections, judge, None)
     passage.receive(Frame(1, 0, 101, Talk().open().packets[0], 40))
-    assert passage.tally.forwarded == 1
+    passage.receive(Frame(2, 0, 101, Talk().open().packets[1], 40))
+    assert passage.tally.forwarded == 2
 
 
 def test_a_packet_that_the_firewall_cannot_read_is_not_held(bench: Bench) -> None:
