@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
-from appliance.packet.checksum import header_length
 from appliance.replay.capture import Frame
 from appliance.replay.link import Link, ipv4_at
 
-_LINKS = frozenset(Link)
+_LINKS = {int(link): link for link in Link}
 
 _ENOUGH = 24
 """Bytes of a cut frame from which on its link header tells what it holds."""
@@ -28,26 +27,30 @@ class Loss(Enum):
     FRAGMENT = "fragment without the rest"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A frame with an IPv4 packet.
 
     Args:
         frame: the frame.
         link: its link type.
-        header: its link header.
+        at: where the packet begins in it.
         packet: its IPv4 packet, without what follows its total length.
     """
 
     frame: Frame
     link: Link
-    header: bytes
+    at: int
     packet: bytes
+
+    @property
+    def header(self) -> bytes:
+        """Its link header."""
+        return self.frame.data[: self.at]
 
     @property
     def padded(self) -> bool:
         """Whether something follows the packet."""
-        return len(self.frame.data) > len(self.header) + len(self.packet)
+        return len(self.frame.data) > self.at + len(self.packet)
 
 
 def arrival(frame: Frame) -> Arrival | Loss:
@@ -56,22 +59,23 @@ def arrival(frame: Frame) -> Arrival | Loss:
     Args:
         frame: the frame.
     """
-    if frame.link not in _LINKS:
+    link = _LINKS.get(frame.link)
+    if link is None:
         return Loss.LINK
-    link = Link(frame.link)
-    short = Loss.CUT if frame.length > len(frame.data) else Loss.MALFORMED
-    at = ipv4_at(link, frame.data)
+    data = frame.data
+    short = Loss.CUT if frame.length > len(data) else Loss.MALFORMED
+    at = ipv4_at(link, data)
     if at is None:
-        return Loss.CUT if short is Loss.CUT and len(frame.data) < _ENOUGH else Loss.NOT_IPV4
-    packet = frame.data[at:]
-    if len(packet) < 20:
+        return Loss.CUT if short is Loss.CUT and len(data) < _ENOUGH else Loss.NOT_IPV4
+    captured = len(data) - at
+    if captured < 20:
         return short
-    header = header_length(packet)
-    total = int.from_bytes(packet[2:4])
+    header = (data[at] & 0x0F) * 4
+    total = int.from_bytes(data[at + 2 : at + 4])
     if total == 0:  # segmentation offload: all that there is
         total = frame.length - at
     if not 20 <= header <= total <= _LONGEST:
         return Loss.MALFORMED
-    if total > len(packet):
+    if total > captured:
         return short
-    return Arrival(frame, link, frame.data[:at], packet[:total])
+    return Arrival(frame, link, at, data[at : at + total])
