@@ -36,6 +36,8 @@ NAMES = {
     Link.LINUX_COOKED_2: "Linux cooked v2",
 }
 
+_RAW = frozenset({Link.RAW, Link.RAW_12, Link.RAW_14, Link.IPV4})
+_LOOPBACK = frozenset({Link.NULL, Link.LOOP})
 _ETHERTYPE_AT = {Link.ETHERNET: 12, Link.LINUX_COOKED: 14, Link.LINUX_COOKED_2: 0}
 _HEADER = {Link.ETHERNET: 14, Link.LINUX_COOKED: 16, Link.LINUX_COOKED_2: 20}
 
@@ -50,23 +52,22 @@ def ipv4_at(link: Link, frame: bytes) -> int | None:
     Returns:
         the length of the link header before it; None if the frame holds something else.
     """
-    match link:
-        case Link.RAW | Link.RAW_12 | Link.RAW_14 | Link.IPV4:
-            start = 0
-        case Link.NULL | Link.LOOP:
-            # The family is in the byte order of the machine that captured: 2 in either.
-            if _AF_INET not in (int.from_bytes(frame[:4]), int.from_bytes(frame[:4], "little")):
-                return None
-            start = 4
-        case _:
-            start = _HEADER[link]
-            at = _ETHERTYPE_AT[link]
-            kind = int.from_bytes(frame[at : at + 2])
-            while kind in _VLAN_TAGS:
-                kind = int.from_bytes(frame[start + 2 : start + 4])
-                start += 4
-            if kind != ETHERTYPE_IPV4:
-                return None
+    if link in _RAW:
+        start = 0
+    elif link in _LOOPBACK:
+        # The family is in the byte order of the machine that captured: 2 in either.
+        if _AF_INET not in (int.from_bytes(frame[:4]), int.from_bytes(frame[:4], "little")):
+            return None
+        start = 4
+    else:
+        start = _HEADER[link]
+        at = _ETHERTYPE_AT[link]
+        kind = int.from_bytes(frame[at : at + 2])
+        while kind in _VLAN_TAGS:
+            kind = int.from_bytes(frame[start + 2 : start + 4])
+            start += 4
+        if kind != ETHERTYPE_IPV4:
+            return None
     return start if len(frame) > start and frame[start] >> 4 == 4 else None
 
 
