@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from appliance.admission import Admit
-from appliance.config.load import load_configuration
+from appliance.config.model import Version
 from appliance.errors import PixguardError, one_line, printable
 from appliance.interruption import interruptible
-from appliance.policy.judgement import policy_of
 from appliance.replay.capture import CaptureError, read_capture, rereadable
 from appliance.replay.checksums import Checksums, Judge
 from appliance.replay.connections import Connections
@@ -124,18 +123,27 @@ def _check_names(captures: tuple[Path, ...], write: Path | None, json_: Path | N
 
 def _policy(config: Path | None, override: str | None) -> tuple[str, Release, Admit]:
     """The product and the release to imitate, and the policy."""
-    configuration = load_configuration(config) if config else None
-    version = configuration.version if configuration else None
+    if config is None:
+        release = _release(None, override)
+        return "PIX", release, OpenPolicy(release).admit
+    # The language takes longer to import than a small capture to replay.
+    from appliance.config.load import load_configuration  # noqa: PLC0415
+    from appliance.policy.judgement import policy_of  # noqa: PLC0415
+
+    configuration = load_configuration(config)
+    version = configuration.version
+    release = _release(version, override)
+    product = version.product if version else "PIX"
+    return product, release, policy_of(configuration, release).admit
+
+
+def _release(version: Version | None, override: str | None) -> Release:
     try:
-        release = choose(version, override)
+        return choose(version, override)
     except PixguardError as error:
         if override is None:
             raise
         raise click.UsageError(f"--release: {error}") from None
-    if configuration is None:
-        return "PIX", release, OpenPolicy(release).admit
-    product = version.product if version else "PIX"
-    return product, release, policy_of(configuration, release).admit
 
 
 def _writer(file: Output, forms: list[Form]) -> Writer:

@@ -474,3 +474,23 @@ def test_a_stream_that_is_cut_in_the_json_is_told(
     result = desk("mail.pcap", "--json", "out.json")
     assert "MiB in the JSON" in result.stdout
     assert desk.records("out.json")[0]["from_client"] == "VRFY root\r\nQ"
+
+
+def test_without_a_rule_file_it_imports_what_packets_need_and_no_more(desk: Desk) -> None:
+    program = (
+        "import sys\n"
+        "from appliance.replay.replay import replay_files\n"
+        "from pathlib import Path\n"
+        "replay_files((Path(sys.argv[1]),), None, None, 'auto', None, None)\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(desk.directory / "mail.pcap")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "appliance.firewall" in loaded
+    for needless in ("appliance.config.load", "appliance.policy", "appliance.live", "scapy"):
+        assert needless not in loaded
