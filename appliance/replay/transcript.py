@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address
 from itertools import groupby
 from operator import itemgetter
+from struct import Struct
 from typing import NamedTuple
 
 from appliance.events import Direction
@@ -22,6 +24,7 @@ MAX_PIECES = 1 << 18
 """Packets whose bytes are kept of one direction; reached first only below 64 bytes a packet."""
 
 _TCP = 6
+_HEADER = Struct("!HHIIBB")  # of TCP, up to the flags
 _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 _HALF = 1 << 31  # sequence numbers further apart than this are the other way round
 
@@ -36,8 +39,7 @@ class Socket(NamedTuple):
         return f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """The part of a TCP segment that a transcript needs.
 
     Args:
@@ -73,26 +75,30 @@ def read_segment(packet: bytes) -> Segment | None:
     """
     if len(packet) < 40 or packet[0] >> 4 != 4 or packet[9] != _TCP:
         return None
-    ip_header = (packet[0] & 15) * 4
-    total = int.from_bytes(packet[2:4]) or len(packet)
+    at = (packet[0] & 15) * 4
+    end = min(int.from_bytes(packet[2:4]) or len(packet), len(packet))
     fragment = int.from_bytes(packet[6:8]) & 0x3FFF  # the offset and the flag "more fragments"
-    tcp = packet[ip_header:total]
-    if ip_header < 20 or fragment or len(tcp) < 20:
+    if at < 20 or fragment or end - at < 20:
         return None
-    tcp_header = (tcp[12] >> 4) * 4
-    if not 20 <= tcp_header <= len(tcp):
+    source, destination, sequence, acknowledgement, words, flags = _HEADER.unpack_from(packet, at)
+    payload_at = at + (words >> 4) * 4
+    if not at + 20 <= payload_at <= end:
         return None
-    flags = tcp[13]
     return Segment(
-        source=Socket(IPv4Address(packet[12:16]), int.from_bytes(tcp[0:2])),
-        destination=Socket(IPv4Address(packet[16:20]), int.from_bytes(tcp[2:4])),
-        sequence=int.from_bytes(tcp[4:8]),
-        acknowledgement=int.from_bytes(tcp[8:12]) if flags & _ACK else None,
+        source=_socket(packet[12:16], source),
+        destination=_socket(packet[16:20], destination),
+        sequence=sequence,
+        acknowledgement=acknowledgement if flags & _ACK else None,
         syn=bool(flags & _SYN),
         fin=bool(flags & _FIN),
         rst=bool(flags & _RST),
-        payload=tcp[tcp_header:],
+        payload=packet[payload_at:end],
     )
+
+
+@lru_cache(4096)
+def _socket(address: bytes, port: int) -> Socket:
+    return Socket(IPv4Address(address), port)
 
 
 @dataclass(frozen=True, slots=True)
